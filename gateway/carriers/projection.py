@@ -1,0 +1,50 @@
+"""Which statements of one document merely repeat, in a poorer form, a fuller one beside them.
+
+A lossless carrier and its projections travel together. A poorer form often says more than was meant
+(TDMRep reserves categories it cannot tell apart). It is set aside only when it is exactly what the
+fuller statement would render to; a poorer form that says anything else is a statement of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gateway.carriers import content_usage, indexable, tdm, x_robots_tag
+from gateway.carriers.reading import Source
+from gateway.preferences import NOTHING, Preferences, Statement, strictest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOSSLESS = ("aiUsage", "http-ai-usage", "meta-ai-usage", "atom-ai-usage")
+
+
+def mark_projections(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Return ``statements`` with ``projection_of`` set on those that only repeat a lossless one."""
+    fuller = [statement for statement in statements if statement.carrier in LOSSLESS]
+    return tuple(_marked(statement, fuller) for statement in statements)
+
+
+def _marked(statement: Statement, fuller: Sequence[Statement]) -> Statement:
+    if statement.carrier in LOSSLESS:
+        return statement
+    for subject, declarant in {(f.subject, f.declared_by) for f in fuller}:
+        if (statement.subject, statement.declared_by) != (subject, declarant):
+            continue
+        same = [f for f in fuller if (f.subject, f.declared_by) == (subject, declarant)]
+        whole = strictest(*(f.prefs for f in same))
+        if statement.prefs in _projections(whole, statement):
+            return replace(statement, projection_of=same[0].carrier)
+    return statement
+
+
+def _projections(prefs: Preferences, like: Statement) -> tuple[Preferences, ...]:
+    source = Source(subject=like.subject, declared_by=like.declared_by, observed_at=like.observed_at)
+    readings = (
+        content_usage.parse(content_usage.render(prefs), source),
+        tdm.parse(tdm.reservation(prefs), source),
+        x_robots_tag.parse([", ".join(x_robots_tag.words(prefs))], source),
+        indexable.parse(indexable.render(prefs), source),
+    )
+    return tuple(reading.statements[0].prefs if reading.statements else NOTHING for reading in readings)

@@ -1,0 +1,60 @@
+"""The contexts we know, and the only loader: nothing is ever fetched to decide anything.
+
+The documents live in ``schemas/contexts`` and are pinned there by SHA-256; they are read by the
+composition root and come in here as values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pyld.documentloader.frozen import FrozenDocumentLoader
+
+from gateway.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AS2 = "https://www.w3.org/ns/activitystreams"
+PUBLIC = f"{AS2}#Public"
+
+
+class Contexts(FrozenDocumentLoader):  # type: ignore[misc]  # pyld is untyped
+    """A document loader over known contexts.
+
+    ``tag: static`` tells pyld that a context never changes, which saves it from canonicalising the
+    ActivityStreams context at every expansion.
+    """
+
+    def __init__(self, documents: Mapping[str, Mapping[str, object]]) -> None:
+        """Take URL -> context document."""
+        super().__init__(documents={url: dict(document) for url, document in documents.items()})
+
+    def __call__(self, url: str, options: Mapping[str, object]) -> dict[str, Any]:
+        """Return pyld's remote document for a known URL; raise its error for any other."""
+        remote = dict(super().__call__(url, dict(options)))
+        remote["tag"] = "static"
+        return remote
+
+    def knows(self, url: str) -> bool:
+        """Tell whether ``url`` is bundled."""
+        return url in self.documents
+
+
+def load(manifest: bytes, files: Mapping[str, bytes]) -> Contexts:
+    """Build the loader from ``manifest.json`` and the files it names (file name -> bytes).
+
+    Raises SettingsError when a file is missing or is not the pinned one.
+    """
+    listed = json.loads(manifest)
+    documents: dict[str, Mapping[str, object]] = {}
+    for entry in listed["contexts"]:
+        content = files.get(entry["file"], b"")
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise SettingsError(f"context {entry['file']} is not the pinned one")
+        documents[entry["url"]] = json.loads(content)
+    for alias, url in listed["aliases"].items():
+        documents[alias] = documents[url]
+    return Contexts(documents)

@@ -1,0 +1,160 @@
+"""Preference terms on the nodes of a document, read twice: as plain JSON and as JSON-LD.
+
+Known contexts take the fast path: there the plain reading is the JSON-LD reading. Everything else is
+expanded with pinned contexts, and both readings are handed on: where they differ, the stricter
+counts (see ``activitypub.labels``). Keys are also known by prefix and by full IRI, because an
+intermediary may compact with a context of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.jsonld.expand import expand
+
+if TYPE_CHECKING:
+    from gateway.jsonld.contexts import Contexts
+
+MAX_VALUES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoReadings:
+    """The values of the wanted terms on one node; ``expanded`` is None where no expansion was possible."""
+
+    plain: Mapping[str, object]
+    expanded: Mapping[str, object] | None
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The terms we look for: name -> IRI, and the inline context that defines them."""
+
+    iris: Mapping[str, str]
+    context: Mapping[str, Any]
+
+    def names(self, term: str) -> tuple[str, ...]:
+        """Return the keys under which ``term`` may stand: name, full IRI, usual prefixed form."""
+        iri = self.iris[term]
+        prefixed = [
+            f"{prefix}:{iri.removeprefix(base)}"
+            for prefix, base in self.context.items()
+            if isinstance(base, str) and base.endswith("#") and iri.startswith(base)
+        ]
+        return (term, iri, *prefixed)
+
+
+def read_node(document: Mapping[str, object], path: Sequence[str | int], words: Vocabulary, contexts: Contexts) -> TwoReadings:
+    """Read the terms on the node at ``path`` (keys and indices from the root; empty: the root itself)."""
+    node = _at(document, path)
+    plain = _plain(node, words) if isinstance(node, Mapping) else {}
+    if _harmless(document, words, contexts) and plain.keys() <= _defined(document, words):
+        return TwoReadings(plain=plain, expanded=plain, is_plain=True)
+    # A subtree is expanded on its own under the contexts above it, so that another subject's labels stay its own.
+    alone = _with_contexts(document, path)
+    expanded = expand(alone, contexts) if alone is not None else None
+    found = _expanded(expanded[0], words) if expanded else None
+    return TwoReadings(plain=plain, expanded=found, is_plain=False)
+
+
+def _at(document: object, path: Sequence[str | int]) -> object:
+    for step in path:
+        if isinstance(document, Mapping) and isinstance(step, str):
+            document = document.get(step)
+        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
+            document = document[step]
+        else:
+            return None
+    return document
+
+
+def _with_contexts(document: Mapping[str, object], path: Sequence[str | int]) -> dict[str, object] | None:
+    inherited: list[object] = []
+    current: object = document
+    for index in range(len(path) + 1):
+        if isinstance(current, Mapping) and "@context" in current:
+            own = current["@context"]
+            inherited += own if isinstance(own, list) else [own]
+        if index < len(path):
+            current = _at(current, path[index : index + 1])
+    if not isinstance(current, Mapping):
+        return None
+    return {**{key: value for key, value in current.items() if key != "@context"}, "@context": inherited}
+
+
+def _plain(node: Mapping[str, object], words: Vocabulary) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for term in words.iris:
+        values = [node[name] for name in words.names(term) if name in node]
+        if values:
+            found[term] = values[0] if len(values) == 1 else values
+    return found
+
+
+def _expanded(node: Mapping[str, Any], words: Vocabulary) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for term, iri in words.iris.items():
+        values = [
+            item["@value"]
+            for item in node.get(iri, [])[:MAX_VALUES]
+            # A language tag or a foreign datatype is not what the term is defined to hold.
+            if isinstance(item, dict) and "@value" in item and item.get("@type") in (None, "@json") and "@language" not in item
+        ]
+        if values:
+            found[term] = values[0] if len(values) == 1 else values
+    return found
+
+
+def _harmless(value: object, words: Vocabulary, contexts: Contexts) -> bool:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "@context":
+                if not all(_harmless_context(c, words, contexts) for c in (item if isinstance(item, list) else [item])):
+                    return False
+            elif not _harmless(item, words, contexts):
+                return False
+    elif isinstance(value, list):
+        return all(_harmless(item, words, contexts) for item in value)
+    return True
+
+
+def _harmless_context(context: object, words: Vocabulary, contexts: Contexts) -> bool:
+    """Tell whether ``context`` can neither rename one of our terms nor give it a second name."""
+    if isinstance(context, str):
+        return contexts.knows(context)
+    if not isinstance(context, Mapping):
+        return False
+    reserved = {*words.context, *(name for term in words.iris for name in words.names(term))}
+    return all(
+        definition == words.context.get(key) if key in reserved else not _reaches(key, definition, words)
+        for key, definition in context.items()
+    )
+
+
+def _reaches(key: str, definition: object, words: Vocabulary) -> bool:
+    """Tell whether a foreign term could stand for one of ours, or changes the rules for what is below it."""
+    if key.startswith("@"):
+        return True
+    identifier = definition
+    if isinstance(definition, Mapping):
+        if definition.keys() & {"@context", "@import", "@propagate", "@nest", "@reverse"}:
+            return True
+        identifier = definition.get("@id", "")
+    if not isinstance(identifier, str):
+        return True
+    head, _, tail = identifier.partition(":")
+    base = words.context.get(head)
+    full = f"{base}{tail}" if isinstance(base, str) else identifier
+    aliases_keyword = identifier.startswith("@") and identifier not in ("@id", "@type")
+    return aliases_keyword or identifier in words.iris or (bool(full) and any(iri.startswith(full) for iri in words.iris.values()))
+
+
+def _defined(document: Mapping[str, object], words: Vocabulary) -> set[str]:
+    """Return the terms that the root context defines inline: others are dropped by JSON-LD readers."""
+    context = document.get("@context")
+    listed = context if isinstance(context, list) else [context]
+    defined = {key for item in listed if isinstance(item, Mapping) for key in item if key in words.iris}
+    return defined

@@ -1,0 +1,114 @@
+"""Many statements, one answer: ``n`` beats ``y`` beats unstated, with the reasons.
+
+The rule is AIPREF's (draft-ietf-aipref-vocab, section on combining) across declarants, and across
+scopes for everything that came in. The narrower scope wins only at home (see ``home``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.preferences.vocabulary import Category, Preference, Preferences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from gateway.preferences.statement import Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """What one statement did to an answer: ``effect`` is a stable word, see ``EFFECTS``."""
+
+    statement: Statement
+    effect: str
+
+
+EFFECTS = {
+    "disallows": "says no",
+    "allows": "says yes",
+    "grants": "the author allows this consumer",
+    "lifted": "its author lifted this no for this consumer",
+    "outweighed": "says yes, but a no outweighs it",
+    "expired": "has expired",
+    "projection": "repeats a fuller statement of the same declarant",
+    "other-audience": "speaks about somebody else",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """The answer for one category: ``answer`` is None when nothing is stated."""
+
+    category: Category
+    answer: Preference | None
+    because: tuple[Because, ...]
+
+
+def combine(
+    statements: Iterable[Statement], category: Category, *, at: datetime, consumer: str | None = None
+) -> Effective:
+    """Return the effective preference for ``category`` and ``consumer`` (a domain or DID) at a time."""
+    said = [s for s in sorted(set(statements), key=lambda s: s.order) if category in s.prefs]
+    aside = {s: why for s in said if (why := _set_aside(s, at, consumer))}
+    counted = [s for s in said if s not in aside]
+    grants = {s.declared_by.id for s in counted if s.is_grant and s.prefs.allows(category)}
+    refusals = [s for s in counted if s.prefs.disallows(category)]
+    standing = [s for s in refusals if s.is_grant or s.declared_by.id not in grants]
+    permissions = [s for s in counted if s.prefs.allows(category)]
+    answer = Preference.DISALLOW if standing else Preference.ALLOW if permissions else None
+    effects = dict(aside)
+    effects |= {s: "disallows" if s in standing else "lifted" for s in refusals}
+    effects |= {s: _permission_effect(s, outweighed=bool(standing)) for s in permissions}
+    return Effective(
+        category=category,
+        answer=answer,
+        because=tuple(Because(statement=s, effect=effects[s]) for s in said),
+    )
+
+
+def _permission_effect(statement: Statement, *, outweighed: bool) -> str:
+    if outweighed:
+        return "outweighed"
+    return "grants" if statement.is_grant else "allows"
+
+
+def _set_aside(statement: Statement, at: datetime, consumer: str | None) -> str | None:
+    if statement.projection_of is not None:
+        return "projection"
+    if statement.expires_at is not None and statement.expires_at <= at:
+        return "expired"
+    if not statement.audience.includes(consumer):
+        return "other-audience"
+    return None
+
+
+def combined(statements: Iterable[Statement], *, at: datetime, consumer: str | None = None) -> Preferences:
+    """Return the effective preferences of all categories at once."""
+    known = tuple(statements)
+    answers = ((category, combine(known, category, at=at, consumer=consumer).answer) for category in Category)
+    return Preferences({category: answer for category, answer in answers if answer is not None})
+
+
+def strictest(*readings: Preferences) -> Preferences:
+    """Return the most restrictive of several preferences: ``n`` if any says so, else ``y`` if any does."""
+    result: dict[Category, Preference] = {}
+    for category in Category:
+        if any(reading.disallows(category) for reading in readings):
+            result[category] = Preference.DISALLOW
+        elif any(reading.allows(category) for reading in readings):
+            result[category] = Preference.ALLOW
+    return Preferences(result)
+
+
+def agreeing(first: Preferences, second: Preferences) -> Preferences:
+    """Return what two readings of one text allow together: a ``y`` counts only where both read it."""
+    result: dict[Category, Preference] = {}
+    for category in Category:
+        if first.disallows(category) or second.disallows(category):
+            result[category] = Preference.DISALLOW
+        elif first.allows(category) and second.allows(category):
+            result[category] = Preference.ALLOW
+    return Preferences(result)

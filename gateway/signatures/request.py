@@ -1,0 +1,43 @@
+"""The request as signatures see it: method, full target URI from the configured origin, header lines, body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRequest:
+    """One HTTP request. ``target`` is absolute; ``headers`` are (name, value) lines in order."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+    def lines(self, name: str) -> list[str]:
+        """Return the values of every line of a field, stripped (RFC 9421, section 2.1)."""
+        return [value.strip() for key, value in self.headers if key.lower() == name]
+
+    def value(self, name: str) -> str | None:
+        """Return the combined value of a field, or None when it is missing."""
+        lines = self.lines(name)
+        return ", ".join(lines) if lines else None
+
+    @property
+    def authority(self) -> str:
+        """Return the authority of the target, lower case, without the default port."""
+        parts = urlsplit(self.target)
+        netloc = parts.netloc.lower()
+        return netloc.removesuffix(":443" if parts.scheme == "https" else ":80")
+
+    @property
+    def path_and_query(self) -> str:
+        """Return the request target in origin form."""
+        parts = urlsplit(self.target)
+        path = parts.path or "/"
+        return f"{path}?{parts.query}" if "?" in self.target else path
+
+    def with_headers(self, *added: tuple[str, str]) -> SignedRequest:
+        """Return the same request with more header lines."""
+        return SignedRequest(method=self.method, target=self.target, headers=(*self.headers, *added), body=self.body)

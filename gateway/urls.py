@@ -1,0 +1,128 @@
+"""Origins, hosts and URLs in one normal form, so that comparing them is comparing values.
+
+Origin = scheme + host + port (RFC 6454); hosts are IDNA 2008 A-labels, lower case, without the
+trailing dot. Everything that compares hosts or origins goes through here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+import idna
+
+from gateway.errors import BadUrl
+
+MAX_URL = 2048
+MAX_HOST = 253
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\^`{|}<>\"]")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A web origin in normal form; ``str()`` gives it without the default port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return ``https://host`` or ``https://host:8443``."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def authority(self) -> str:
+        """Return ``host`` or ``host:port`` when the port is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if DEFAULT_PORTS[self.scheme] == self.port else f"{host}:{self.port}"
+
+
+def normalise_host(text: str) -> str:
+    """Return the normal form of a host name or IP literal (brackets removed).
+
+    Raises BadUrl for anything with user info, port, path or impossible labels.
+    """
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]"):
+        return _ip_literal(host[1:-1])
+    host = host.removesuffix(".").lower()
+    if not host or len(host) > MAX_HOST or _UNSAFE.search(host) or set("/@:?#[]%") & set(host):
+        raise BadUrl(f"not a host name: {text!r}")
+    if host.isascii() and not host.startswith("xn--") and ".xn--" not in host:
+        ascii_host = host
+    else:
+        try:
+            ascii_host = idna.encode(host, uts46=True, std3_rules=True).decode("ascii").lower()
+        except idna.IDNAError as error:
+            raise BadUrl(f"not an IDNA host name: {text!r}") from error
+    labels = ascii_host.split(".")
+    if not all(_LABEL.fullmatch(label) for label in labels):
+        raise BadUrl(f"not a host name: {text!r}")
+    if labels[-1].isdigit() or labels[-1].startswith("0x"):
+        return _ip_literal(ascii_host)
+    return ascii_host
+
+
+def _ip_literal(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        # 127.1, 0x7f000001 and 2130706433 count as names here but as addresses in resolvers.
+        raise BadUrl(f"ambiguous numeric host: {text!r}") from error
+
+
+def split(url: object) -> SplitResult:
+    """Return the parts of an absolute http(s) URL without user info; raise BadUrl otherwise."""
+    if not isinstance(url, str) or len(url) > MAX_URL or _UNSAFE.search(url):
+        raise BadUrl(f"not a URL: {str(url)[:80]!r}")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises on a bad port
+    except ValueError as error:
+        raise BadUrl(f"not a URL: {url[:80]!r}") from error
+    if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+        raise BadUrl(f"not an http(s) URL: {url[:80]!r}")
+    return parts
+
+
+def origin_of(url: object) -> Origin:
+    """Return the origin of an absolute http(s) URL; raise BadUrl when it has none."""
+    parts = split(url)
+    scheme = parts.scheme.lower()
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return Origin(scheme, normalise_host(host), parts.port or DEFAULT_PORTS[scheme])
+
+
+def try_origin(url: object) -> Origin | None:
+    """Return the origin of ``url``, or None when it has none."""
+    try:
+        return origin_of(url)
+    except BadUrl:
+        return None
+
+
+def same_origin(first: object, second: object) -> bool:
+    """Tell whether both are http(s) URLs of one origin."""
+    one = try_origin(first)
+    return one is not None and one == try_origin(second)
+
+
+def without_fragment(url: str) -> str:
+    """Return ``url`` up to its first ``#``: what goes on the wire."""
+    return url.partition("#")[0]
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Tell whether ``host`` is ``pattern`` or one of its subdomains (both in normal form)."""
+    return host == pattern or host.endswith("." + pattern)
+
+
+def request_target(url: str) -> str:
+    """Return path and query of ``url`` as they stand in the request line."""
+    parts = split(url)
+    path = parts.path or "/"
+    return f"{path}?{parts.query}" if parts.query else path
