@@ -24,7 +24,7 @@ The tree (status for HTTP, exit code for the command line):
     │   ├── AddressRefused          502  6   the address policy said no
     │   └── RemoteAnswer            502  6   it answered, but not usefully
     ├── SettingsError               500  2
-    └── StoreError                  500  1
+    └── StoreError                  503  1
 
 ``str(error)`` is internal text for logs. ``detail`` is safe for anybody.
 """
@@ -266,4 +266,5 @@ class StoreError(GatewayError):
     """The database refused or is of another kind than expected."""
 
     code = "store"
+    status = 503
     title = Text("The database cannot be used", "データベースを利用できません")

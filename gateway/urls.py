@@ -19,6 +19,7 @@ MAX_URL = 2048
 MAX_HOST = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\^`{|}<>\"]")
+_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 
 
@@ -48,6 +49,8 @@ def normalise_host(text: str) -> str:
     """
     host = text.strip()
     if host.startswith("[") and host.endswith("]"):
+        if ":" not in host or "%" in host:  # only IPv6 stands in brackets, and a zone means nothing elsewhere
+            raise BadUrl(f"not an IPv6 literal: {text!r}")
         return _ip_literal(host[1:-1])
     host = host.removesuffix(".").lower()
     if not host or len(host) > MAX_HOST or _UNSAFE.search(host) or set("/@:?#[]%") & set(host):
@@ -77,14 +80,19 @@ def _ip_literal(text: str) -> str:
 
 def split(url: object) -> SplitResult:
     """Return the parts of an absolute http(s) URL without user info; raise BadUrl otherwise."""
-    if not isinstance(url, str) or len(url) > MAX_URL or _UNSAFE.search(url):
-        raise BadUrl(f"not a URL: {str(url)[:80]!r}")
+    if not isinstance(url, str):
+        raise BadUrl(f"not a URL but {type(url).__name__}")
+    if len(url) > MAX_URL or _UNSAFE.search(url):
+        raise BadUrl(f"not a URL: {url[:80]!r}")
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises on a bad port
+        port = parts.port
     except ValueError as error:
         raise BadUrl(f"not a URL: {url[:80]!r}") from error
-    if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or port == 0:
+        raise BadUrl(f"not an http(s) URL: {url[:80]!r}")
+    # The standard library drops whatever stands around the brackets of an IPv6 literal.
+    if "[" in parts.netloc and not _BRACKETS.fullmatch(parts.netloc):
         raise BadUrl(f"not an http(s) URL: {url[:80]!r}")
     return parts
 
@@ -93,7 +101,7 @@ def origin_of(url: object) -> Origin:
     """Return the origin of an absolute http(s) URL; raise BadUrl when it has none."""
     parts = split(url)
     scheme = parts.scheme.lower()
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    host = f"[{parts.hostname}]" if "[" in parts.netloc else parts.hostname or ""
     return Origin(scheme, normalise_host(host), parts.port or DEFAULT_PORTS[scheme])
 
 
@@ -125,4 +133,4 @@ def request_target(url: str) -> str:
     """Return path and query of ``url`` as they stand in the request line."""
     parts = split(url)
     path = parts.path or "/"
-    return f"{path}?{parts.query}" if parts.query else path
+    return f"{path}?{parts.query}" if "?" in without_fragment(url) else path

@@ -72,9 +72,7 @@ def parse(text: str, source: Source, *, carrier: str = NAME) -> Reading:
     current = stated(
         source, carrier=carrier, revision=REVISION, prefs=Preferences(prefs), raw=text, conditions=tuple(conditions)
     )
-    return current + stated(
-        source, carrier=carrier, revision="legacy", prefs=_legacy(members), raw=text, legacy=True
-    )
+    return current + stated(source, carrier=carrier, revision="legacy", prefs=_legacy(members), raw=text, legacy=True)
 
 
 def _legacy(members: Mapping[str, tuple[object, object]]) -> Preferences:

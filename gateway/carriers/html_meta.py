@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateway.carriers import ai_usage, content_usage, tdm, x_robots_tag
 from gateway.carriers.projection import mark_projections
-from gateway.carriers.reading import EMPTY, MAX_TEXT, Reading
+from gateway.carriers.reading import MAX_TEXT, Reading
 
 if TYPE_CHECKING:
     from gateway.carriers.reading import Source
@@ -44,7 +44,7 @@ class _Metas(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Keep name and content of each meta element."""
-        given = {name: value or "" for name, value in attrs}
+        given = {name: value or "" for name, value in reversed(attrs)}  # of two with one name the first counts
         if tag == "meta" and "name" in given and len(self.found) < MAX_ELEMENTS:
             self.found.append((given["name"].strip().lower(), given.get("content", "")))
 
@@ -52,7 +52,8 @@ class _Metas(HTMLParser):
 def parse(html: str, source: Source) -> Reading:
     """Read the preferences a page states about itself."""
     parser = _Metas()
-    parser.feed(html[:MAX_TEXT])
+    # Browsers take "<![" for a comment; the standard library's parser raises on it.
+    parser.feed(html[:MAX_TEXT].replace("<![", "<! ["))
     robots = [content for name, content in parser.found if name == "robots"]
     reading = x_robots_tag.parse(robots, source, carrier="meta-robots")
     for name, content in parser.found:
@@ -62,4 +63,4 @@ def parse(html: str, source: Source) -> Reading:
             reading += ai_usage.parse(content, source, carrier="meta-ai-usage")
         elif name == "content-usage":
             reading += content_usage.parse(content, source, carrier="meta-content-usage")
-    return replace(reading, statements=mark_projections(reading.statements)) if reading.statements else reading or EMPTY
+    return replace(reading, statements=mark_projections(reading.statements))

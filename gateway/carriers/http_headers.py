@@ -1,6 +1,7 @@
 """The headers of one response or request, together: what they say and how to say it.
 
-``AI-Usage`` is lossless; the others are what the world reads today.
+``AI-Usage`` is lossless; the others are what the world reads today. ``Content-Signal`` is only read:
+as a header it comes from intermediaries.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.carriers import ai_usage, content_usage, tdm, x_robots_tag
+from gateway.carriers import ai_usage, content_signal, content_usage, tdm, x_robots_tag
 from gateway.carriers.projection import mark_projections
 from gateway.carriers.reading import EMPTY, Reading
+from gateway.preferences import DeclarantKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.carriers.reading import Source
     from gateway.preferences import Preferences
 
-NAMES = ("content-usage", "ai-usage", "tdm-reservation", "tdm-policy", "x-robots-tag")
+NAMES = ("content-usage", "ai-usage", "tdm-reservation", "tdm-policy", "x-robots-tag", "content-signal")
 
 
 def render(prefs: Preferences, policy_url: str) -> list[tuple[str, str]]:
@@ -48,4 +50,8 @@ def parse(headers: Iterable[tuple[str, str]], source: Source) -> Reading:
     for value in lines.get("tdm-reservation", []):
         reading += tdm.parse(value, source, carrier="http-tdm-reservation")
     reading += x_robots_tag.parse(lines.get("x-robots-tag", []), source, carrier="http-x-robots-tag")
-    return replace(reading, statements=mark_projections(reading.statements))
+    between = replace(source, declared_by=replace(source.declared_by, kind=DeclarantKind.INTERMEDIARY))
+    reading = replace(reading, statements=mark_projections(reading.statements))
+    for value in lines.get("content-signal", []):
+        reading += content_signal.parse(value, between, carrier="http-content-signal")
+    return reading

@@ -17,6 +17,7 @@ from gateway.carriers.reading import EMPTY, Reading, Source, stated, unreadable
 from gateway.clock import parse_rfc3339, rfc3339
 from gateway.preferences import (
     Audience,
+    Auth,
     Category,
     Condition,
     Declarant,
@@ -90,9 +91,7 @@ def combined_at_home(statements: Sequence[Statement]) -> Preferences:
 def _statement_json(statement: Statement) -> dict[str, object]:
     written: dict[str, object] = {
         "prefs": statement.prefs.as_json(),
-        "conditions": [
-            {"category": c.category.value, "kind": c.kind, "value": c.value} for c in statement.conditions
-        ],
+        "conditions": [{"category": c.category.value, "kind": c.kind, "value": c.value} for c in statement.conditions],
         "audience": {"kind": statement.audience.kind, "value": statement.audience.value},
         "declaredBy": {"kind": statement.declared_by.kind.value, "id": statement.declared_by.id},
     }
@@ -109,13 +108,17 @@ def parse(values: TermValues, source: Source) -> Reading:
     for text in _texts(values.content_usage):
         reading += content_usage.parse(text, source, carrier="contentUsage")
     reading += x_robots_tag.parse(_texts(values.x_robots_tag), source, carrier="xRobotsTag")
-    reading += indexable.parse(values.indexable, source)
+    for value in _each(values.indexable):
+        reading += indexable.parse(value, source)
     return replace(reading, statements=mark_projections(reading.statements))
 
 
 def _texts(value: object) -> list[str]:
-    items = value if isinstance(value, list) else [value]
-    return [item for item in items[:MAX_STATEMENTS] if isinstance(item, str)]
+    return [item for item in _each(value) if isinstance(item, str)]
+
+
+def _each(value: object) -> list[object]:
+    return value[:MAX_STATEMENTS] if isinstance(value, list) else [value]
 
 
 def _parse_ai_usage(value: object, source: Source) -> Reading:
@@ -148,7 +151,7 @@ def _reconciled(reading: Reading, whole: Preferences) -> Reading:
         replace(s, prefs=Preferences({c: p for c, p in s.prefs.items() if p == "n" or whole.allows(c)}))
         for s in reading.statements
     )
-    return replace(reading, statements=tuple(s for s in kept if s.prefs or not s.audience.includes(None)))
+    return replace(reading, statements=tuple(s for s in kept if s.prefs))
 
 
 def _only_refusals(value: Mapping[str, object], source: Source) -> Reading:
@@ -191,14 +194,18 @@ def _declarant(value: object, default: Declarant) -> Declarant:
     if value["id"] == default.id and known is default.kind:
         return default
     # An instance speaks through its member's signed document; the signature shows who passed it on.
-    return Declarant(kind=known, id=str(value["id"])[:2048], auth=default.auth)
+    # Nobody's signature makes somebody else's grant: another author's words are unproven here.
+    auth = default.auth if known is DeclarantKind.INSTANCE else Auth.NONE
+    return Declarant(kind=known, id=str(value["id"])[:2048], auth=auth)
 
 
 def _conditions(value: object) -> tuple[Condition, ...]:
     items = value[:MAX_CONDITIONS] if isinstance(value, list) else []
-    names = {category.value for category in Category}
+    names = [category.value for category in Category]
     return tuple(
-        Condition(category=Category(item["category"]), kind=str(item.get("kind"))[:40], value=str(item.get("value"))[:300])
+        Condition(
+            category=Category(item["category"]), kind=str(item.get("kind"))[:40], value=str(item.get("value"))[:300]
+        )
         for item in items
         if isinstance(item, Mapping) and item.get("category") in names
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.carriers import content_usage, indexable, tdm, x_robots_tag
 from gateway.carriers.reading import Source
-from gateway.preferences import NOTHING, Preferences, Statement, strictest
+from gateway.preferences import NOTHING, Preferences, Statement, combined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,22 +21,21 @@ LOSSLESS = ("aiUsage", "http-ai-usage", "meta-ai-usage", "atom-ai-usage")
 
 
 def mark_projections(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """Return ``statements`` with ``projection_of`` set on those that only repeat a lossless one."""
+    """Return ``statements`` of one document with ``projection_of`` set on those that only repeat a lossless one.
+
+    What is repeated is the one combined answer, as ``render`` writes it: an expired statement, or one
+    for somebody else, is no part of it.
+    """
     fuller = [statement for statement in statements if statement.carrier in LOSSLESS]
     return tuple(_marked(statement, fuller) for statement in statements)
 
 
 def _marked(statement: Statement, fuller: Sequence[Statement]) -> Statement:
-    if statement.carrier in LOSSLESS:
+    if not fuller or statement.carrier in LOSSLESS or statement.legacy:
         return statement
-    for subject, declarant in {(f.subject, f.declared_by) for f in fuller}:
-        if (statement.subject, statement.declared_by) != (subject, declarant):
-            continue
-        same = [f for f in fuller if (f.subject, f.declared_by) == (subject, declarant)]
-        whole = strictest(*(f.prefs for f in same))
-        if statement.prefs in _projections(whole, statement):
-            return replace(statement, projection_of=same[0].carrier)
-    return statement
+    whole = combined(fuller, at=statement.observed_at)
+    repeats = statement.prefs in _projections(whole, statement)
+    return replace(statement, projection_of=fuller[0].carrier) if repeats else statement
 
 
 def _projections(prefs: Preferences, like: Statement) -> tuple[Preferences, ...]:

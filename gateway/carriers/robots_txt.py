@@ -6,12 +6,14 @@ media. It names no user, so that it cannot be used to list who opted out.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from gateway.carriers import content_signal, content_usage
 from gateway.carriers.agents import AI_AGENTS
+from gateway.carriers.path_pattern import encoded, matches
 from gateway.carriers.reading import EMPTY, MAX_TEXT, Reading
-from gateway.preferences import TRAINING, Category, Preferences
+from gateway.preferences import TRAINING, Preferences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "robots.txt"
 INEXPRESSIBLE = content_usage.INEXPRESSIBLE & content_signal.INEXPRESSIBLE
+RULES = ("allow", "disallow", content_usage.NAME, content_signal.NAME)
 PRIVATE_PATHS = ("/admin", "/inspect")
 # Federation must work for everybody who speaks it, whatever the agent calls itself.
 FEDERATION_PATHS = ("/users/", "/posts/", "/activities/", "/actor", "/.well-known/", "/nodeinfo/")
@@ -32,7 +35,7 @@ def render(prefs: Preferences) -> str:
         groups[0].append(f"Content-Usage: {usage}")
     if signal := content_signal.render(prefs):
         groups[0].append(f"Content-Signal: {signal}")
-    if any(prefs.disallows(category) for category in TRAINING):
+    if asks_agents_to_stay_away(prefs):
         agents = [f"User-agent: {agent}" for agent in AI_AGENTS]
         allowed = [f"Allow: {path}" for path in FEDERATION_PATHS]
         # An AI agent reads only its own group, so the preferences are repeated there.
@@ -56,17 +59,16 @@ def _group(text: str, agent: str) -> list[tuple[str, str]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     current: list[str] = []
     in_rules = False
-    for line in text.splitlines():
+    for line in re.split(r"[\r\n]", text.removeprefix("\ufeff")):
         name, colon, value = line.partition("#")[0].partition(":")
         key = name.strip().lower()
-        if not colon or not key:
+        if not colon:
             continue
         if key == "user-agent":
-            current = [] if in_rules else current
-            in_rules = False
+            current, in_rules = ([] if in_rules else current), False
             current.append(value.strip().lower())
             groups.setdefault(current[-1], [])
-        else:
+        elif key in RULES:  # other records, like Sitemap, neither belong to a group nor end one
             in_rules = True
             for token in current:
                 groups[token].append((key, value.strip()))
@@ -82,8 +84,8 @@ def _matching_rules(rules: Iterable[tuple[str, str]], path: str) -> list[tuple[s
             if name != kind:
                 continue
             prefix, statement = _split_path(value)
-            if path.startswith(prefix):
-                candidates.append((len(prefix.encode()), statement))
+            if matches(prefix, path):
+                candidates.append((len(encoded(prefix)), statement))
         longest = max((length for length, _ in candidates), default=0)
         found += [(kind, statement) for length, statement in candidates if length == longest]
     return found
@@ -98,4 +100,4 @@ def _split_path(value: str) -> tuple[str, str]:
 
 def asks_agents_to_stay_away(prefs: Preferences) -> bool:
     """Tell whether ``render`` writes the group of AI agents."""
-    return any(prefs.disallows(category) for category in (Category.TRAIN_GEN, Category.TRAIN_OTHER))
+    return any(prefs.disallows(category) for category in TRAINING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import http_sf
 
@@ -16,12 +16,10 @@ def parse_tokens(text: str) -> dict[str, tuple[object, Mapping[str, object]]] | 
     """Return key -> (value, parameters), or None when ``text`` is no dictionary."""
     try:
         parsed = http_sf.parse(text.encode("ascii"), tltype="dictionary")
-    except (http_sf.StructuredFieldError, UnicodeEncodeError, ValueError):
-        return None
-    if not isinstance(parsed, dict):
+    except ValueError:
         return None
     # A dictionary member is (value, parameters); an inner list stands in the same shape.
-    return {key: (member[0], member[1]) for key, member in parsed.items() if isinstance(member, tuple)}  # type: ignore[misc]  # the library types members as a wide union
+    return cast("dict[str, tuple[object, Mapping[str, object]]]", parsed)
 
 
 def preference(value: object) -> Preference | None:

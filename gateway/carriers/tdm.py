@@ -6,8 +6,7 @@ it names, and says 0 only when every analysis it covers is allowed.
 
 from __future__ import annotations
 
-import re
-
+from gateway.carriers.path_pattern import matches
 from gateway.carriers.reading import EMPTY, Reading, Source, stated, unreadable
 from gateway.preferences import TRAINING, Category, Preference, Preferences
 
@@ -29,13 +28,12 @@ def reservation(prefs: Preferences) -> str | None:
 
 def parse(value: object, source: Source, *, carrier: str = NAME) -> Reading:
     """Read one reservation value: 1 or 0, as number or text; anything else is unset."""
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if text not in ("0", "1"):
+    bit = value.strip() if isinstance(value, str) else value
+    if isinstance(bit, (bool, float)) or bit not in ("0", "1", 0, 1):
         return EMPTY
-    said = Preference.DISALLOW if text == "1" else Preference.ALLOW
-    return stated(
-        source, carrier=carrier, revision=REVISION, prefs=Preferences(dict.fromkeys(COVERED, said)), raw=text
-    )
+    said = Preference.DISALLOW if bit in ("1", 1) else Preference.ALLOW
+    prefs = Preferences(dict.fromkeys(COVERED, said))
+    return stated(source, carrier=carrier, revision=REVISION, prefs=prefs, raw=str(bit))
 
 
 def render_file(prefs: Preferences, policy_url: str) -> list[dict[str, object]]:
@@ -54,14 +52,6 @@ def parse_file(document: object, source: Source, path: str = "/") -> Reading:
     if not isinstance(document, list):
         return unreadable(FILE_NAME, "not-an-array", type(document).__name__)
     for rule in document[:MAX_RULES]:
-        if isinstance(rule, dict) and isinstance(rule.get("location"), str) and _matches(rule["location"], path):
+        if isinstance(rule, dict) and isinstance(rule.get("location"), str) and matches(rule["location"], path):
             return parse(rule.get("tdm-reservation"), source, carrier=FILE_NAME)
     return EMPTY
-
-
-def _matches(pattern: str, path: str) -> bool:
-    """Tell whether a robots-like location (``*``, ``$``) covers ``path``; consecutive stars are one."""
-    anchored = pattern.endswith("$")
-    parts = [re.escape(part) for part in re.split(r"\*+", pattern.removesuffix("$")[:200])]
-    expression = ".*?".join(parts[:20]) + ("$" if anchored else "")
-    return re.match(expression, path) is not None

@@ -24,6 +24,8 @@ _WORDS = {
     "noindex": (Category.SEARCH,),
     "none": (Category.SEARCH,),
 }
+# Directives that take a value look like an addressee, and are none.
+_VALUED = ("max-snippet", "max-image-preview", "max-video-preview", "unavailable_after")
 
 
 def words(prefs: Preferences) -> tuple[str, ...]:
@@ -46,7 +48,8 @@ def parse(values: Iterable[str], source: Source, *, carrier: str = NAME) -> Read
     raw = [value for value in values if isinstance(value, str)]
     found: dict[Category, Preference] = {}
     for value in raw:
-        if re.match(r"\s*[A-Za-z0-9_-]+\s*:", value):
+        addressee = re.match(r"\s*([A-Za-z0-9_-]+)\s*:", value)
+        if addressee and addressee[1].lower() not in _VALUED:
             continue
         for word in re.split(r"[,\s]+", value.lower()):
             found |= dict.fromkeys(_WORDS.get(word, ()), Preference.DISALLOW)

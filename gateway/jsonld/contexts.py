@@ -15,7 +15,7 @@ from pyld.documentloader.frozen import FrozenDocumentLoader
 from gateway.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 AS2 = "https://www.w3.org/ns/activitystreams"
 PUBLIC = f"{AS2}#Public"
@@ -28,9 +28,12 @@ class Contexts(FrozenDocumentLoader):  # type: ignore[misc]  # pyld is untyped
     ActivityStreams context at every expansion.
     """
 
+    prefixes: Mapping[str, tuple[tuple[str, str], ...]]  # URL -> (prefix, namespace) that it defines
+
     def __init__(self, documents: Mapping[str, Mapping[str, object]]) -> None:
         """Take URL -> context document."""
         super().__init__(documents={url: dict(document) for url, document in documents.items()})
+        self.prefixes = {url: tuple(_prefixes(document.get("@context"))) for url, document in documents.items()}
 
     def __call__(self, url: str, options: Mapping[str, object]) -> dict[str, Any]:
         """Return pyld's remote document for a known URL; raise its error for any other."""
@@ -41,6 +44,14 @@ class Contexts(FrozenDocumentLoader):  # type: ignore[misc]  # pyld is untyped
     def knows(self, url: str) -> bool:
         """Tell whether ``url`` is bundled."""
         return url in self.documents
+
+
+def _prefixes(context: object) -> Iterator[tuple[str, str]]:
+    for part in context if isinstance(context, list) else [context]:
+        if isinstance(part, dict):
+            for name, base in part.items():
+                if isinstance(base, str) and base.endswith(("#", "/")):
+                    yield name, base
 
 
 def load(manifest: bytes, files: Mapping[str, bytes]) -> Contexts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pyld import jsonld
@@ -14,11 +16,20 @@ if TYPE_CHECKING:
 MAX_NODES = 3_000  # values in a document; expansion costs about a microsecond each, contexts more
 MAX_CONTEXT_ENTRIES = 300
 GRAPH_KEYS = frozenset({"@graph", "@included", "@reverse"})
+_KEYWORD = re.compile(r"@[a-zA-Z]+$")
+
+
+class _Place(Enum):
+    """Where a value stands in a document."""
+
+    NODE = "node"
+    CONTEXT = "context"
+    DEFINITION = "definition"
 
 
 def expand(document: Mapping[str, object], contexts: Contexts) -> list[dict[str, Any]] | None:
     """Return the expanded form, or None when it needs an unknown context, is too large, or is no JSON-LD."""
-    if not _affordable(document):
+    if not _expandable(document):
         return None
     try:
         expanded: list[dict[str, Any]] = jsonld.expand(
@@ -29,21 +40,36 @@ def expand(document: Mapping[str, object], contexts: Contexts) -> list[dict[str,
     return expanded
 
 
-def _affordable(document: object) -> bool:
-    count = 0
-    waiting: list[tuple[object, bool]] = [(document, False)]
-    entries = 0
+def _expandable(document: object) -> bool:
+    """Tell whether ``document`` is within bounds and its contexts use no reserved word."""
+    count = entries = 0
+    waiting: list[tuple[object, _Place]] = [(document, _Place.NODE)]
     while waiting:
-        value, in_context = waiting.pop()
+        value, place = waiting.pop()
         count += 1
-        entries += in_context
+        entries += place is not _Place.NODE
         if count > MAX_NODES or entries > MAX_CONTEXT_ENTRIES:
             return False
+        if place is not _Place.NODE and _is_reserved(value):
+            return False
         if isinstance(value, dict):
-            waiting += [(item, in_context or key == "@context") for key, item in value.items()]
+            if place is _Place.CONTEXT and any(map(_is_reserved, value)):
+                return False
+            waiting += [(item, _place(key, place)) for key, item in value.items()]
         elif isinstance(value, list):
-            waiting += [(item, in_context) for item in value]
+            waiting += [(item, place) for item in value]
     return True
+
+
+def _place(key: str, parent: _Place) -> _Place:
+    if key == "@context":
+        return _Place.CONTEXT
+    return _Place.DEFINITION if parent is _Place.CONTEXT else parent
+
+
+def _is_reserved(word: object) -> bool:
+    # pyld writes a warning about each of them to stderr, and what they mean is not decided yet.
+    return isinstance(word, str) and _KEYWORD.match(word) is not None and word not in jsonld.KEYWORDS
 
 
 def restructures(document: object) -> bool:

@@ -26,7 +26,6 @@ _OPEN = frozenset(b"[{")
 _ESCAPE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 
 
-
 def read(body: bytes) -> object:
     """Return the JSON value of ``body``.
 
@@ -84,7 +83,7 @@ def _constant(name: str) -> object:
 
 
 def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS + 1:
+    if len(text.lstrip("-")) > MAX_DIGITS:
         raise MalformedDocument("a number is too long")
     return int(text)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.jsonld.expand import expand
+from gateway.jsonld.expand import expand, restructures
 
 if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
@@ -36,6 +36,11 @@ class Vocabulary:
     iris: Mapping[str, str]
     context: Mapping[str, Any]
 
+    @property
+    def literal(self) -> tuple[str, ...]:
+        """Return the terms that hold text or booleans, so that an object there is a value object."""
+        return tuple(term for term in self.iris if isinstance(self.context.get(term), str))
+
     def names(self, term: str) -> tuple[str, ...]:
         """Return the keys under which ``term`` may stand: name, full IRI, usual prefixed form."""
         iri = self.iris[term]
@@ -47,16 +52,20 @@ class Vocabulary:
         return (term, iri, *prefixed)
 
 
-def read_node(document: Mapping[str, object], path: Sequence[str | int], words: Vocabulary, contexts: Contexts) -> TwoReadings:
+def read_node(
+    document: Mapping[str, object], path: Sequence[str | int], words: Vocabulary, contexts: Contexts
+) -> TwoReadings:
     """Read the terms on the node at ``path`` (keys and indices from the root; empty: the root itself)."""
     node = _at(document, path)
     plain = _plain(node, words) if isinstance(node, Mapping) else {}
-    if _harmless(document, words, contexts) and plain.keys() <= _defined(document, words):
+    is_plain = _harmless(document, words, contexts) and plain.keys() <= _defined(document, words)
+    if is_plain and not any(_is_node(plain.get(term)) for term in words.literal):
         return TwoReadings(plain=plain, expanded=plain, is_plain=True)
     # A subtree is expanded on its own under the contexts above it, so that another subject's labels stay its own.
     alone = _with_contexts(document, path)
     expanded = expand(alone, contexts) if alone is not None else None
-    found = _expanded(expanded[0], words) if expanded else None
+    # @graph puts another subject's node where this one stood.
+    found = None if expanded is None or restructures(alone) else _expanded(next(iter(expanded), {}), words)
     return TwoReadings(plain=plain, expanded=found, is_plain=False)
 
 
@@ -98,14 +107,20 @@ def _expanded(node: Mapping[str, Any], words: Vocabulary) -> dict[str, object]:
     found: dict[str, object] = {}
     for term, iri in words.iris.items():
         values = [
-            item["@value"]
-            for item in node.get(iri, [])[:MAX_VALUES]
-            # A language tag or a foreign datatype is not what the term is defined to hold.
-            if isinstance(item, dict) and "@value" in item and item.get("@type") in (None, "@json") and "@language" not in item
+            item["@value"] for item in node.get(iri, [])[:MAX_VALUES] if isinstance(item, dict) and _is_literal(item)
         ]
         if values:
             found[term] = values[0] if len(values) == 1 else values
     return found
+
+
+def _is_literal(item: Mapping[str, object]) -> bool:
+    # A language tag or a foreign datatype is not what the term is defined to hold.
+    return "@value" in item and item.get("@type") in (None, "@json") and "@language" not in item
+
+
+def _is_node(value: object) -> bool:
+    return any(isinstance(item, Mapping) for item in (value if isinstance(value, list) else [value]))
 
 
 def _harmless(value: object, words: Vocabulary, contexts: Contexts) -> bool:
@@ -124,7 +139,10 @@ def _harmless(value: object, words: Vocabulary, contexts: Contexts) -> bool:
 def _harmless_context(context: object, words: Vocabulary, contexts: Contexts) -> bool:
     """Tell whether ``context`` can neither rename one of our terms nor give it a second name."""
     if isinstance(context, str):
-        return contexts.knows(context)
+        return contexts.knows(context) and all(
+            words.context.get(prefix) == base or not any(iri.startswith(base) for iri in words.iris.values())
+            for prefix, base in contexts.prefixes[context]
+        )
     if not isinstance(context, Mapping):
         return False
     reserved = {*words.context, *(name for term in words.iris for name in words.names(term))}
@@ -148,13 +166,13 @@ def _reaches(key: str, definition: object, words: Vocabulary) -> bool:
     head, _, tail = identifier.partition(":")
     base = words.context.get(head)
     full = f"{base}{tail}" if isinstance(base, str) else identifier
-    aliases_keyword = identifier.startswith("@") and identifier not in ("@id", "@type")
-    return aliases_keyword or identifier in words.iris or (bool(full) and any(iri.startswith(full) for iri in words.iris.values()))
+    if identifier.startswith("@"):
+        return identifier not in ("@id", "@type")
+    return identifier in words.iris or (bool(full) and any(iri.startswith(full) for iri in words.iris.values()))
 
 
 def _defined(document: Mapping[str, object], words: Vocabulary) -> set[str]:
     """Return the terms that the root context defines inline: others are dropped by JSON-LD readers."""
     context = document.get("@context")
     listed = context if isinstance(context, list) else [context]
-    defined = {key for item in listed if isinstance(item, Mapping) for key in item if key in words.iris}
-    return defined
+    return {key for item in listed if isinstance(item, Mapping) for key in item if key in words.iris}

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.preferences.statement import DeclarantKind
 from gateway.preferences.vocabulary import Category, Preference, Preferences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from gateway.preferences.statement import Statement
@@ -56,7 +57,7 @@ def combine(
     counted = [s for s in said if s not in aside]
     grants = {s.declared_by.id for s in counted if s.is_grant and s.prefs.allows(category)}
     refusals = [s for s in counted if s.prefs.disallows(category)]
-    standing = [s for s in refusals if s.is_grant or s.declared_by.id not in grants]
+    standing = [s for s in refusals if s.is_grant or not _speaks_for(s, grants)]
     permissions = [s for s in counted if s.prefs.allows(category)]
     answer = Preference.DISALLOW if standing else Preference.ALLOW if permissions else None
     effects = dict(aside)
@@ -67,6 +68,11 @@ def combine(
         answer=answer,
         because=tuple(Because(statement=s, effect=effects[s]) for s in said),
     )
+
+
+def _speaks_for(statement: Statement, authors: Collection[str]) -> bool:
+    """Tell whether one of ``authors`` said this as the author: nobody lifts what another role refuses."""
+    return statement.declared_by.kind is DeclarantKind.AUTHOR and statement.declared_by.id in authors
 
 
 def _permission_effect(statement: Statement, *, outweighed: bool) -> str:

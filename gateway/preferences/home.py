@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.preferences.subject import Subject
+    from gateway.preferences.vocabulary import Category, Preference
 
 CARRIER = "home"
 
 
 def narrowest(layers: Iterable[Preferences]) -> Preferences:
     """Return, per category, what the first layer that speaks about it says (narrowest layer first)."""
-    result: dict[object, object] = {}
+    result: dict[Category, Preference] = {}
     for layer in layers:
         for category, preference in layer.items():
             result.setdefault(category, preference)
-    return Preferences(result)  # type: ignore[arg-type]  # keys and values come from Preferences
+    return Preferences(result)
 
 
 def statements_at_home(
@@ -39,9 +40,7 @@ def statements_at_home(
         (Declarant(kind=DeclarantKind.INSTANCE, id=instance, auth=Auth.LOCAL), filled),
     )
     return tuple(
-        Statement(
-            subject=subject, prefs=prefs, declared_by=declarant, carrier=CARRIER, observed_at=at, asserted_at=at
-        )
+        Statement(subject=subject, prefs=prefs, declared_by=declarant, carrier=CARRIER, observed_at=at, asserted_at=at)
         for declarant, prefs in spoken
         if prefs
     )

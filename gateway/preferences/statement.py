@@ -103,6 +103,7 @@ class Statement:
         """Return a key that sorts statements the same way whatever order they came in."""
         return (
             self.subject.scope, self.subject.ref, self.declared_by.kind, self.declared_by.id, self.declared_by.auth,
-            self.carrier, self.audience.value, repr(self.prefs), self.raw, str(self.asserted_at),
-            str(self.observed_at), str(self.expires_at), self.projection_of or "", repr(self.conditions),
+            self.carrier, self.carrier_revision, str(self.legacy), self.audience.kind, self.audience.value,
+            repr(self.prefs), self.raw, str(self.asserted_at), str(self.observed_at), str(self.expires_at),
+            self.projection_of or "", repr(self.conditions),
         )  # fmt: skip

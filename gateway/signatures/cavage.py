@@ -79,7 +79,7 @@ def _parameters(text: str) -> dict[str, str]:
     while position < len(text):
         match = _PARAMETER.match(text, position)
         if match is None or match[1] in found:
-            raise MalformedSignature("Signature is not a list of distinct key=\"value\" pairs")
+            raise MalformedSignature('Signature is not a list of distinct key="value" pairs')
         found[match[1]] = match[2] if match[2] is not None else match[3]
         position = match.end()
     return found
@@ -109,10 +109,17 @@ def _judge_time(parsed: Cavage, request: SignedRequest, now: datetime, checks: C
     expires = window.from_epoch(parsed.expires)
     readable = created is not None and (parsed.expires is None or expires is not None)
     # A Date that is signed must be fresh too, even beside (created).
-    date = window.from_http_date(request.value("date")) if "date" in parsed.covered else created
+    is_dated = "date" in parsed.covered
+    date = window.from_http_date(request.value("date")) if is_dated else created
+    # An expiry that nobody signed may shorten the life, never prolong it.
+    signed_expiry = expires if "(expires)" in parsed.covered else None
     wrong = "not a time"
     if created is not None and date is not None and readable:
-        wrong = window.problem(created, expires, now) or window.problem(date, None, now) or ""
+        wrong = (
+            window.problem(created, expires, now)
+            or window.problem(date, None if is_dated else signed_expiry, now)
+            or ""
+        )
     checks.check("time", "within the window", wrong or "fresh", ok=not wrong)
 
 
@@ -159,7 +166,5 @@ def sign(
         key_id=key_id, signature=b"", algorithm="rsa-sha256", covered=tuple(covered), created=None, expires=None
     )
     signature = base64.b64encode(key.sign(signing_string(parsed, whole).encode())).decode()
-    value = (
-        f'keyId="{key_id}",algorithm="rsa-sha256",headers="{" ".join(covered)}",signature="{signature}"'
-    )
+    value = f'keyId="{key_id}",algorithm="rsa-sha256",headers="{" ".join(covered)}",signature="{signature}"'
     return [*added, ("signature", value)]

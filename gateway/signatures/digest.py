@@ -60,7 +60,10 @@ def check_content_digest(lines: list[str], body: bytes) -> str | None:
     if duplicates or not isinstance(parsed, dict):
         return "a Content-Digest with a repeated algorithm"
     values = {name: member[0] for name, member in parsed.items() if isinstance(member, tuple)}
-    return _compare({name: value for name, value in values.items() if isinstance(value, bytes)}, body)
+    digests = {name: value for name, value in values.items() if isinstance(value, bytes)}
+    if digests.keys() != parsed.keys():
+        return "a Content-Digest that is not a byte sequence"
+    return _compare(digests, body)
 
 
 def _compare(entries: dict[str, bytes], body: bytes) -> str | None:

@@ -28,6 +28,7 @@ MAX_RSA_BITS = 8192
 MIN_EXPONENT = 65537
 MAX_PEM = 8192
 NONCE = 12
+P256_SIGNATURE = 64  # r and s, 32 bytes each (RFC 9421, section 3.3.4)
 ED25519_PREFIX = b"\xed\x01"
 RSA_PREFIX = b"\x85\x24"  # varint of multicodec 0x1205
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -40,8 +41,8 @@ _SMALL_ORDER_Y = frozenset(
         0,
         1,
         _P25519 - 1,
-        2707385501144840649318225287225658788936804267575313519463743609750303021540,
-        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        _P25519 - 2707385501144840649318225287225658788936804267575313519463743609750303402022,
     }
 )
 
@@ -72,9 +73,7 @@ class PublicKey:
 
     def pem(self) -> str:
         """Return the key as SPKI PEM."""
-        encoded = self.key.public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        encoded = self.key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         return encoded.decode("ascii")
 
     def multikey(self) -> str:
@@ -207,10 +206,10 @@ def _ed25519(key: ed25519.Ed25519PublicKey, signature: bytes, message: bytes) ->
 
 
 def _p256(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
-    half = len(signature) // 2
-    encoded = encode_dss_signature(
-        int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-    )
+    if len(signature) != P256_SIGNATURE:
+        raise InvalidSignature
+    half = P256_SIGNATURE // 2
+    encoded = encode_dss_signature(int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big"))
     key.verify(encoded, message, ec.ECDSA(hashes.SHA256()))
 
 

@@ -31,9 +31,7 @@ def hash_data(document: Mapping[str, object], options: Mapping[str, object]) -> 
     return b"".join(hashlib.sha256(rfc8785.dumps(part)).digest() for part in (dict(options), bare))  # type: ignore[arg-type]
 
 
-def attach(
-    document: Mapping[str, object], key: PrivateKey, method: str, created: datetime | str
-) -> dict[str, object]:
+def attach(document: Mapping[str, object], key: PrivateKey, method: str, created: datetime | str) -> dict[str, object]:
     """Return ``document`` with a proof made with ``key``; ``method`` is the Multikey's id."""
     options: dict[str, object] = {
         "@context": document["@context"],
@@ -47,9 +45,7 @@ def attach(
     return {**document, "proof": {**options, "proofValue": value}}
 
 
-def verify(
-    document: Mapping[str, object], key: PublicKey | None, method: str, now: datetime, *, owner: str
-) -> Verdict:
+def verify(document: Mapping[str, object], key: PublicKey | None, method: str, now: datetime, *, owner: str) -> Verdict:
     """Judge the one proof of ``document`` against ``key``, whose id is ``method`` and owner ``owner``."""
     checks = Checks()
     proof = document.get("proof")
@@ -67,7 +63,8 @@ def _judge(
 ) -> None:
     checks.check("suite", SUITE, proof.get("cryptosuite"),
                  ok=proof.get("type") == "DataIntegrityProof" and proof.get("cryptosuite") == SUITE)  # fmt: skip
-    checks.check("purpose", "assertionMethod", proof.get("proofPurpose"), ok=proof.get("proofPurpose") == "assertionMethod")
+    purpose = proof.get("proofPurpose")
+    checks.check("purpose", "assertionMethod", purpose, ok=purpose == "assertionMethod")
     checks.check("method", method, proof.get("verificationMethod"), ok=proof.get("verificationMethod") == method)
     expires = proof.get("expires")
     until = parse_rfc3339(expires)

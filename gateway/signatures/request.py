@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.urls import without_fragment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedRequest:
@@ -34,9 +36,10 @@ class SignedRequest:
     @property
     def path_and_query(self) -> str:
         """Return the request target in origin form."""
-        parts = urlsplit(self.target)
+        target = without_fragment(self.target)
+        parts = urlsplit(target)
         path = parts.path or "/"
-        return f"{path}?{parts.query}" if "?" in self.target else path
+        return f"{path}?{parts.query}" if "?" in target else path
 
     def with_headers(self, *added: tuple[str, str]) -> SignedRequest:
         """Return the same request with more header lines."""

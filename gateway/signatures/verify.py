@@ -71,7 +71,8 @@ def close(opened: Opened, key: ListedKey | None, actor: str | None, *, is_collec
     steps = Checks(list(opened.checks.steps))
     if opened.signature is not None and opened.ok:
         owner = key.owner if key is not None else ""
-        steps.check("key", "listed by its owner at the owner's own id", "listed" if key else "not found", ok=key is not None)
+        found = "listed" if key is not None else "not found"
+        steps.check("key", "listed by its owner at the owner's own id", found, ok=key is not None)
         if actor is not None:
             steps.check("actor", actor, owner or "unknown", ok=owner == actor)
         held = key is not None and _holds(opened, key, is_collection=is_collection)

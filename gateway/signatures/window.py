@@ -17,9 +17,10 @@ MAX_EPOCH = 253402300799  # the last second of the year 9999
 
 def problem(created: datetime, expires: datetime | None, now: datetime) -> str | None:
     """Return None when fresh, else what is wrong."""
-    end = min(expires or created + DEFAULT_LIFE, created + LONGEST_LIFE)
+    # First, because adding to a moment in the year 9999 overflows.
     if created > now + SKEW:
         return "created in the future"
+    end = min(expires or created + DEFAULT_LIFE, created + LONGEST_LIFE)
     if now > end + SKEW:
         return "expired"
     if expires is not None and expires < created:
@@ -43,9 +44,9 @@ def from_http_date(value: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def http_date(moment: datetime) -> str:

@@ -1,0 +1,94 @@
+"""Our own posts as AS2 objects, and what is left of them when they are deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.addressing import Visibility, addresses
+from gateway.activitypub.sanitise import hashtags_in, to_html
+from gateway.clock import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+MAX_TEXT = 20_000
+MAX_ALT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A media file of a post."""
+
+    url: str
+    media_type: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What an author wrote. ``mentioned`` maps handle (``@user@host``) to actor id."""
+
+    text: str
+    visibility: Visibility = Visibility.PUBLIC
+    warning: str = ""
+    language: str = ""
+    reply_to: str | None = None
+    attached: tuple[Attached, ...] = ()
+    mentioned: tuple[tuple[str, str], ...] = ()
+
+
+def note(
+    draft: Draft, *, object_id: str, author: str, page: str, published: datetime, tag_base: str,
+    updated: datetime | None = None,
+) -> dict[str, object]:  # fmt: skip
+    """Return the Note (no context, no labels yet); ``page`` is its address for people."""
+    mentioned = dict(draft.mentioned)
+    to, cc = addresses(draft.visibility, f"{author}/followers", list(mentioned.values()))
+    content = to_html(draft.text, mentioned, tag_base)
+    document: dict[str, object] = {
+        "id": object_id,
+        "type": "Note",
+        "attributedTo": author,
+        "content": content,
+        "source": {"content": draft.text, "mediaType": "text/plain"},
+        "published": rfc3339(published),
+        "url": page,
+        "to": to,
+        "cc": cc,
+        "replies": f"{object_id}/replies",
+        "tag": _tags(draft, mentioned, tag_base),
+        "attachment": [_attachment(item) for item in draft.attached],
+        "sensitive": bool(draft.warning),
+    }
+    optional = {
+        "contentMap": {draft.language: content} if draft.language else None,
+        "summary": draft.warning or None,
+        "inReplyTo": draft.reply_to,
+        "updated": rfc3339(updated) if updated else None,
+    }
+    return {**document, **{name: value for name, value in optional.items() if value is not None}}
+
+
+def _tags(draft: Draft, mentioned: Mapping[str, str], tag_base: str) -> list[dict[str, str]]:
+    people = [{"type": "Mention", "href": href, "name": handle} for handle, href in mentioned.items()]
+    words = [
+        {"type": "Hashtag", "href": f"{tag_base}{word.lower()}", "name": f"#{word}"} for word in hashtags_in(draft.text)
+    ]
+    return [*people, *words]
+
+
+def _attachment(item: Attached) -> dict[str, object]:
+    kind = {"image": "Image", "video": "Video", "audio": "Audio"}.get(item.media_type.partition("/")[0], "Document")
+    document: dict[str, object] = {"type": kind, "mediaType": item.media_type, "url": item.url, "name": item.alt or None}
+    if item.width and item.height:
+        document |= {"width": item.width, "height": item.height}
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def tombstone(object_id: str, former_type: str, deleted: datetime) -> dict[str, object]:
+    """Return what stands where an object was."""
+    return {"id": object_id, "type": "Tombstone", "formerType": former_type, "deleted": rfc3339(deleted)}

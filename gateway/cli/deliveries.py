@@ -1,0 +1,58 @@
+"""``gateway deliveries``: what waits to be sent, and what could not be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.arguments import when
+from gateway.cli.output import Run, command
+from gateway.errors import NotFound
+
+if TYPE_CHECKING:
+    from gateway.store.work import Job
+
+app = typer.Typer(help="What waits to be sent, and what could not be.", no_args_is_help=True)
+STATES = ("queued", "leased", "dead", "dropped", "done")
+Id = Annotated[int, typer.Argument(help="Delivery number.")]
+
+
+def _described(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id, "state": job.state, "inbox": job.payload.get("inbox"), "activity": job.payload.get("activity"),
+        "attempts": job.attempts, "due": when(job.due), "status": job.status, "problem": job.problem,
+        "finished": when(job.finished),
+    }  # fmt: skip
+
+
+@command(app, "list")
+async def list_deliveries(
+    run: Run,
+    state: Annotated[list[str] | None, typer.Option(help="queued, leased, dead, dropped or done; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+) -> None:
+    """List deliveries that are not done."""
+    wanted = tuple(s for s in state or () if s in STATES) or ("queued", "leased", "dead", "dropped")
+    async with run.gateway() as gateway:
+        jobs = gateway.kit.store.work.jobs(kind="deliver", states=wanted, limit=limit)
+        columns = ["id", "state", "inbox", "attempts", "due", "status", "problem"]
+        run.many([_described(job) for job in jobs], columns, "Nothing waits, nothing failed.")
+
+
+@command(app, "retry")
+async def retry(run: Run, delivery: Id) -> None:
+    """Try a delivery again now."""
+    async with run.gateway() as gateway:
+        if not gateway.kit.store.work.revive(delivery, gateway.kit.clock.now()):
+            raise NotFound(f"there is no delivery {delivery} that could be tried again")
+        run.one({"id": delivery, "state": "queued"})
+
+
+@command(app, "drop")
+async def drop(run: Run, delivery: Id) -> None:
+    """Give a delivery up."""
+    async with run.gateway() as gateway:
+        if not gateway.kit.store.work.drop(delivery, gateway.kit.clock.now()):
+            raise NotFound(f"there is no waiting delivery {delivery}")
+        run.one({"id": delivery, "state": "dropped"})

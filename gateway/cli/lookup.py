@@ -1,0 +1,45 @@
+"""``gateway lookup``: fetch a document as this gateway would, and print it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import orjson
+import typer
+
+from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
+from gateway.cli.output import INDENT, Run, command
+from gateway.errors import NotFound, RemoteAnswer
+from gateway.flows import discover
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    command(app, "lookup")(lookup)
+
+
+async def lookup(
+    run: Run,
+    target: Annotated[str, typer.Argument(help="URL or @user@host.")],
+    signed: Annotated[bool, typer.Option("--signed", help="Sign the request as the instance actor.")] = False,
+    scheme: Annotated[str, typer.Option(help="rfc9421 or cavage.")] = "cavage",
+    raw: Annotated[bool, typer.Option("--raw", help="Print the bytes as they came.")] = False,
+) -> None:
+    """Fetch a document and print it as JSON."""
+    async with run.gateway() as gateway:
+        kit = gateway.kit
+        url = target if "://" in target else (await discover.resolve(kit, target)).id
+        sign = discover.signer(kit, scheme) if signed else None
+        answer = await kit.client.get(url, accept=f"{ACTIVITY_JSON}, {PROFILED}", sign=sign)
+        run.say(f"{answer.url}: {answer.status}, {answer.header('content-type')}")
+        if answer.status in discover.GONE:
+            raise NotFound(f"{url}: status {answer.status}")
+        if raw:
+            sys.stdout.buffer.write(answer.body)
+        else:
+            body = orjson.dumps(discover.read(answer), option=INDENT)
+            sys.stdout.buffer.write(body + b"\n")
+        sys.stdout.flush()
+        if not answer.ok:
+            raise RemoteAnswer(f"{url}: status {answer.status}", remote_status=answer.status)

@@ -1,0 +1,105 @@
+"""``gateway serve``: the one process that answers and delivers. The only uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import uvicorn
+
+from gateway import __version__
+from gateway.cli.account import create_account
+from gateway.cli.output import Run, command
+from gateway.cli.token import create_token
+from gateway.errors import SettingsError
+from gateway.observe import logs
+from gateway.observe.names import STARTED, STOPPED
+from gateway.runtime import Gateway, open_gateway
+from gateway.web.app import build
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+GRACE_SECONDS = 3
+BACKLOG = 1024
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    command(app, "serve")(serve)
+
+
+async def serve(
+    run: Run,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    first_account: Annotated[str, typer.Option(help="Make this account when there is none yet.")] = "",
+) -> None:
+    """Answer requests and work off deliveries until Ctrl-C."""
+    run.flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = run.settings()
+    logs.configure(settings.log_level)
+    listener = _listen(settings)
+    gateway = open_gateway(settings)
+    try:
+        _greet(run, gateway, first_account)
+        await gateway.start()
+        logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
+        server = uvicorn.Server(_config(gateway))
+        with contextlib.suppress(KeyboardInterrupt):
+            await server.serve(sockets=[listener])
+    finally:
+        await gateway.stop()
+        logs.log().info(STOPPED)
+
+
+def _config(gateway: Gateway) -> uvicorn.Config:
+    return uvicorn.Config(
+        build(gateway), http="httptools", loop="auto", ws="none", lifespan="off", access_log=False, log_config=None,
+        proxy_headers=False, server_header=False, date_header=True, timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=30, h11_max_incomplete_event_size=64 * 1024,
+    )  # fmt: skip
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _greet(run: Run, gateway: Gateway, first_account: str) -> None:
+    """Say where to look; with a first account also its token, this once."""
+    kit, settings = gateway.kit, gateway.kit.settings
+    if settings.is_local:
+        run.say("Local base URL: plain http and loopback addresses are on, for trying things out only.")
+    for account in kit.store.accounts.all():
+        run.say(f"Serving {kit.base}/@{account.name}")
+    if not first_account or kit.store.accounts.all():
+        return
+    account = create_account(kit, first_account, first_account.capitalize())
+    _, secret = create_token(kit, account, "first")
+    page = f"{kit.base}/@{account.name}"
+    program = Path(sys.argv[0]).name
+    where = f" --data {settings.data}" if str(settings.data) != "data" else ""
+    lines = [
+        f"Your first account is @{account.name}@{settings.domain}, with the preset {account.preset}.",
+        f"  page   {page}",
+        f"  token  {secret}   (shown this once; more with: {program} token create {account.name})",
+        "Three commands to try in another terminal:",
+        f'  .venv/bin/{program} post create {account.name} "My first post asks not to be trained on. #noai"{where}',
+        f"  .venv/bin/{program} account prefs {account.name}{where}",
+        f"  curl -i {page}.atom",
+    ]
+    run.say("\n".join(lines))

@@ -1,0 +1,1 @@
+"""Feeds: published posts as bytes that are a function of their content. Pure."""

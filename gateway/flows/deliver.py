@@ -1,0 +1,121 @@
+"""One delivery attempt: look at the decision again, sign afresh, knock at most three times, record the answer."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.actor import key_id
+from gateway.activitypub.properties import ACTIVITY_JSON
+from gateway.carriers import content_usage
+from gateway.errors import RemoteUnreachable
+from gateway.flows.moderate import decision_about
+from gateway.jobs.retry import Again, next_try
+from gateway.jsonld import strict
+from gateway.observe.logs import log
+from gateway.observe.names import DELIVERY
+from gateway.policy.rules import Action
+from gateway.signatures import cavage, knock, message
+from gateway.signatures.request import SignedRequest
+from gateway.urls import origin_of
+
+if TYPE_CHECKING:
+    from gateway.flows.kit import Kit
+    from gateway.net.client import Answer
+    from gateway.signatures.knock import Knock
+    from gateway.store.objects import Sent
+    from gateway.store.work import Job
+    from gateway.urls import Origin
+
+MAX_ANSWER = 64 * 1024
+
+
+async def deliver(kit: Kit, job: Job) -> None:
+    """Work off one ``deliver`` job: it ends as done, dropped, dead, or is put back for later."""
+    inbox = str(job.payload["inbox"])
+    sent = kit.store.objects.activity(str(job.payload["activity"]))
+    origin = origin_of(inbox)
+    decision = decision_about(kit, origin.host)
+    limited = decision.action is Action.LIMIT and bool(job.payload.get("media"))
+    if sent is None or decision.refuses or limited:
+        reason = decision.reason.value if sent is not None else "activity-gone"
+        kit.store.work.finish(job.id, kit.clock.now(), state="dropped", problem=reason)
+        kit.store.peers.audit(kit.clock.now(), DELIVERY, origin.host, reason, inbox)
+        return
+    try:
+        answer, knocks = await _knock(kit, sent, inbox, origin)
+    except RemoteUnreachable as error:
+        _failed(kit, job, origin, None, None, str(error))
+        return
+    if answer.ok:
+        now = kit.clock.now()
+        kit.store.work.finish(job.id, now, status=answer.status)
+        kit.store.peers.seen(origin, now)
+        log().info(DELIVERY, activity=sent.id, inbox=inbox, status=answer.status, knocks=len(knocks), scheme=knocks[-1].scheme)
+    else:
+        text = answer.body[:200].decode("utf-8", "replace")
+        _failed(kit, job, origin, answer.status, answer.retry_after(kit.clock.now()), f"status {answer.status}: {text}")
+
+
+async def _knock(kit: Kit, sent: Sent, inbox: str, origin: Origin) -> tuple[Answer, list[Knock]]:
+    """Try at most three ways to sign; remember what the origin turned out to take."""
+    peer = kit.store.peers.get(origin, kit.clock.now())
+    usage = _usage_of(sent)
+    takes = peer.takes_content_usage and bool(usage)
+    tried = [knock.first(speaks_rfc9421=peer.speaks_rfc9421, takes_content_usage=takes)]
+    while True:
+        answer = await kit.client.send(_signed(kit, sent, inbox, tried[-1], usage), limit=MAX_ANSWER)
+        following = knock.after(tuple(tried), answer.status, answer.header("accept-signature"))
+        if answer.ok or following is None:
+            break
+        tried.append(following)
+    if answer.ok and len(tried) > 1:
+        _learn(kit, origin, tried)
+    return answer, tried
+
+
+def _learn(kit: Kit, origin: Origin, tried: list[Knock]) -> None:
+    now = kit.clock.now()
+    worked = tried[-1]
+    if worked.scheme == message.SCHEME:
+        kit.store.peers.learn_rfc9421(origin, now)
+    else:
+        kit.store.peers.forget_rfc9421(origin)
+    if tried[0].content_usage and not worked.content_usage:
+        kit.store.peers.learn_no_content_usage(origin, now)
+
+
+def _usage_of(sent: Sent) -> str:
+    """Return the Content-Usage line that the activity itself carries."""
+    value = strict.read_object(sent.body).get("contentUsage")
+    return value if isinstance(value, str) else ""
+
+
+def _signed(kit: Kit, sent: Sent, inbox: str, how: Knock, usage: str) -> SignedRequest:
+    headers = [("content-type", ACTIVITY_JSON), ("accept", ACTIVITY_JSON)]
+    if how.content_usage:
+        headers.append((content_usage.NAME, usage))
+    request = SignedRequest(method="POST", target=inbox, headers=tuple(headers), body=sent.body)
+    key, name, now = kit.keyring.get(sent.actor), key_id(sent.actor), kit.clock.now()
+    extra = (content_usage.NAME,) if how.content_usage else ()
+    if how.scheme == message.SCHEME:
+        added = message.sign(request, key, name, now, extra, nonce=how.nonce, label=how.label)
+    else:
+        added = cavage.sign(request, key, name, now, extra)
+    return request.with_headers(*added)
+
+
+def _failed(
+    kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str
+) -> None:
+    now = kit.clock.now()
+    verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=secrets.randbelow(1000) / 1000)
+    if isinstance(verdict, Again):
+        kit.store.work.postpone(job.id, now + timedelta(seconds=verdict.seconds), status=status, problem=problem[:300])
+        outcome = f"again in {verdict.seconds:.0f} s"
+    else:
+        kit.store.work.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
+        outcome = verdict.reason
+    log().info(DELIVERY, job=job.id, peer=origin.host, status=status, attempt=job.attempts, outcome=outcome, problem=problem[:200])
+

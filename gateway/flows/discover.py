@@ -1,0 +1,204 @@
+"""Finding things elsewhere: documents, actors, keys, handles. Every fetch is signed by the instance actor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.actor import advertises_rfc9421, key_id
+from gateway.activitypub.negotiation import is_activity_type
+from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED, id_of, text_of
+from gateway.activitypub.webfinger import JRD, account_of, self_link
+from gateway.clock import parse_rfc3339
+from gateway.errors import GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable
+from gateway.flows.moderate import decision_about, refused
+from gateway.jsonld import strict
+from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
+from gateway.signatures import cavage, message, owner
+from gateway.store.relations import RemoteActor
+from gateway.urls import origin_of, same_origin, without_fragment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.flows.kit import Kit
+    from gateway.net.client import Answer
+    from gateway.signatures.request import SignedRequest
+
+ACCEPT = f"{ACTIVITY_JSON}, {PROFILED}"
+GONE = frozenset({404, 410})
+PASSING = frozenset({408, 425, 429})
+
+
+def signer(kit: Kit, scheme: str) -> Callable[[SignedRequest], list[tuple[str, str]]]:
+    """Return what signs a GET as the instance actor with a scheme (``cavage`` or ``rfc9421``)."""
+
+    def sign(request: SignedRequest) -> list[tuple[str, str]]:
+        actor = kit.instance_actor
+        how = message.sign if scheme == message.SCHEME else cavage.sign
+        return how(request, kit.keyring.get(actor), key_id(actor), kit.clock.now())
+
+    return sign
+
+
+async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
+    """GET ``url`` signed, with the other scheme after a 401; raise RemoteUnreachable or RemoteAnswer.
+
+    Failures are remembered for a while, so that one bad URL costs its host one request.
+    """
+    remembered = kit.failed_fetches.get(url)
+    if remembered is not None:
+        raise RemoteAnswer(f"{url} failed a moment ago", remote_status=remembered[0])
+    origin = origin_of(url)
+    decision = decision_about(kit, origin.host)
+    if decision.refuses:
+        raise refused(kit, origin.host, decision)
+    first = message.SCHEME if kit.store.peers.get(origin, kit.clock.now()).speaks_rfc9421 else cavage.SCHEME
+    other = cavage.SCHEME if first == message.SCHEME else message.SCHEME
+    try:
+        answer = await kit.client.get(url, accept=accept, sign=signer(kit, first))
+        if answer.status == 401:  # noqa: PLR2004 - RFC 9110
+            answer = await kit.client.get(url, accept=accept, sign=signer(kit, other))
+    except RemoteUnreachable:
+        kit.failed_fetches.put(url, (0, 0))
+        raise
+    if answer.status != 200:  # noqa: PLR2004 - nothing else carries a document
+        kit.failed_fetches.put(url, (answer.status, 0))
+        raise RemoteAnswer(
+            f"{url}: status {answer.status}", remote_status=answer.status, retry_after=answer.retry_after(kit.clock.now())
+        )
+    return answer
+
+
+async def document_at(kit: Kit, url: str) -> tuple[Mapping[str, object], str]:
+    """Return an ActivityStreams document and the URL it came from, which is its id.
+
+    A document that names another id is fetched once more from there, when that is on the same origin
+    as where it came from; it never speaks for a place it was not fetched from.
+    """
+    wanted = without_fragment(url)
+    for _attempt in range(2):
+        answer = await fetch(kit, wanted)
+        document = read(answer)
+        found = document.get("id")
+        if found == answer.url:
+            return document, answer.url
+        if not isinstance(found, str) or not same_origin(found, answer.url):
+            break
+        wanted = without_fragment(found)
+    raise RemoteAnswer(f"{url} holds a document with another id", remote_status=200)
+
+
+def read(answer: Answer) -> dict[str, object]:
+    """Return the ActivityStreams document of an answer; raise RemoteAnswer when it is none."""
+    if not is_activity_type(answer.header("content-type") or ""):
+        raise RemoteAnswer(f"{answer.url} is no ActivityStreams document", remote_status=answer.status)
+    try:
+        return strict.read_object(answer.body)
+    except MalformedDocument as error:
+        raise RemoteAnswer(f"{answer.url}: {error}", remote_status=answer.status) from error
+
+
+async def actor_at(kit: Kit, actor_id: str, *, supersede: bool = False) -> RemoteActor:
+    """Fetch an actor at exactly its own id and keep it; raise RemoteAnswer when that is none."""
+    wanted = without_fragment(actor_id)
+    answer = await fetch(kit, wanted)
+    document = read(answer)
+    if answer.url != wanted or document.get("id") != wanted or not owner.is_actor(document):
+        raise RemoteAnswer(f"{actor_id} is no actor at its own id", remote_status=200)
+    return keep_actor(kit, document, supersede=supersede)
+
+
+def keep_actor(kit: Kit, document: Mapping[str, object], *, supersede: bool = False) -> RemoteActor:
+    """Keep a checked actor document, its keys, what it advertises and what it states."""
+    actor_id = str(document["id"])
+    endpoints = document.get("endpoints")
+    shared = id_of(endpoints.get("sharedInbox")) if isinstance(endpoints, Mapping) else None
+    now = kit.clock.now()
+    actor = RemoteActor(
+        id=actor_id,
+        origin=str(origin_of(actor_id)),
+        name=text_of(document, "preferredUsername")[:200],
+        inbox=str(id_of(document.get("inbox"))),
+        shared_inbox=shared if shared is not None and same_origin(shared, actor_id) else None,
+        document=document,
+        fetched=now,
+    )
+    reading = kit.reader().node(
+        document, (), Subject(scope=Scope.ACTOR, ref=actor_id), author_of(actor_id), parse_rfc3339(document.get("updated"))
+    )
+    with kit.store.transaction():
+        kit.store.relations.save_actor(actor, [key.id for key in owner.listed_keys(document)])
+        kit.store.peers.seen(origin_of(actor_id), now)
+        if advertises_rfc9421(document):
+            kit.store.peers.learn_rfc9421(origin_of(actor_id), now)
+        if supersede:
+            kit.store.statements.supersede(actor_id, now)
+        kit.store.statements.add(reading.statements, actor_id)
+    return actor
+
+
+def author_of(actor_id: str) -> Declarant:
+    """Return how the author of a fetched document counts: known by TLS, not by a signature."""
+    return Declarant(kind=DeclarantKind.AUTHOR, id=actor_id, auth=Auth.TLS)
+
+
+async def known_actor(kit: Kit, actor_id: str) -> RemoteActor:
+    """Return a remote actor, fetched when unknown."""
+    return kit.store.relations.actor(actor_id) or await actor_at(kit, actor_id)
+
+
+async def key_by_id(kit: Kit, wanted: str) -> RemoteActor:
+    """Return the actor that owns a key id, with at most two fetches: the key's document, then its owner."""
+    url = without_fragment(wanted)
+    answer = await fetch(kit, url)
+    document = read(answer)
+    hint = owner.owner_hint(document)
+    if hint is None or not same_origin(hint, wanted) or not same_origin(answer.url, wanted):
+        raise RemoteAnswer(f"{wanted} names no owner on its own origin", remote_status=200)
+    if hint == answer.url == url and document.get("id") == url and "inbox" in document:
+        return keep_actor(kit, document)
+    return await actor_at(kit, hint)
+
+
+async def resolve(kit: Kit, text: str) -> RemoteActor:
+    """Return the actor behind an actor URL or a handle ``@user@host``; raise NotFound when there is none."""
+    if text.startswith(("http://", "https://")):
+        return await known_actor(kit, text)
+    found = account_of(f"acct:{text.removeprefix('@')}")
+    if found is None:
+        raise NotFound(f"not a handle: {text}")
+    name, host = found
+    problem: GatewayError | None = None
+    for scheme in ("https", "http") if kit.settings.takes_http else ("https",):
+        try:
+            return await _by_webfinger(kit, scheme, name, host)
+        except RemoteUnreachable as error:
+            problem = error
+    raise problem or NotFound(text)
+
+
+async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteActor:
+    """Follow WebFinger to an actor, and back: the actor's host must confirm the handle."""
+    url = f"{scheme}://{host}/.well-known/webfinger?resource=acct:{name}@{host}"
+    answer = await kit.client.get(url, accept=f"{JRD}, application/json")
+    if answer.status in GONE:
+        raise NotFound(f"@{name}@{host} does not exist")
+    if not answer.ok:
+        raise RemoteAnswer(f"{url}: status {answer.status}", remote_status=answer.status)
+    try:
+        href = self_link(strict.read_object(answer.body))
+    except MalformedDocument as error:
+        raise RemoteAnswer(f"{url}: {error}", remote_status=answer.status) from error
+    if href is None:
+        raise NotFound(f"@{name}@{host} names no actor")
+    actor = await known_actor(kit, href)
+    if actor.name.lower() != name:
+        raise NotFound(f"{href} does not call itself {name}")
+    if not same_origin(href, url):
+        back = await kit.client.get(
+            f"{actor.origin}/.well-known/webfinger?resource=acct:{name}@{host}", accept=f"{JRD}, application/json"
+        )
+        if not back.ok or self_link(strict.read_object(back.body)) != href:
+            raise NotFound(f"{actor.origin} does not confirm @{name}@{host}")
+    return actor

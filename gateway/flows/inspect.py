@@ -1,0 +1,59 @@
+"""What holds for an object, and why: the effective preference with every statement behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.errors import NotFound
+from gateway.flows import discover, outbound
+from gateway.flows.apply import about
+from gateway.preferences import Category, Effective, Scope, combine
+from gateway.urls import origin_of, same_origin
+
+if TYPE_CHECKING:
+    from gateway.flows.kit import Kit
+    from gateway.preferences import Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The answers for one subject; ``fetched`` says that it was looked up just now and not kept."""
+
+    subject: str
+    consumer: str | None
+    answers: tuple[Effective, ...]
+    statements: tuple[Statement, ...]
+    fetched: bool
+
+
+async def explain(kit: Kit, url: str, *, use: Category | None = None, consumer: str | None = None) -> Explanation:
+    """Return the effective preferences of an object, actor or media URL for a consumer."""
+    statements, fetched = _known_statements(kit, url), False
+    if statements is None:
+        statements, fetched = await _fetched_statements(kit, url), True
+    wanted = [use] if use is not None else list(Category)
+    answers = tuple(combine(statements, category, at=kit.clock.now(), consumer=consumer) for category in wanted)
+    return Explanation(subject=url, consumer=consumer, answers=answers, statements=statements, fetched=fetched)
+
+
+def _known_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
+    stored = kit.store.objects.get(url)
+    if stored is not None and stored.local:
+        return outbound.statements_about(kit, url)
+    if stored is not None:
+        return tuple(kit.store.statements.about(about(stored.document, url, stored.owner)))
+    account = kit.store.accounts.by_id(url)
+    if account is not None:
+        return kit.statements_for(account, Scope.ACTOR, url)
+    if kit.store.relations.actor(url) is not None:
+        return tuple(kit.store.statements.about([url, str(origin_of(url))]))
+    if same_origin(url, kit.base):
+        raise NotFound(url)
+    return tuple(kit.store.statements.about([url])) or None
+
+
+async def _fetched_statements(kit: Kit, url: str) -> tuple[Statement, ...]:
+    document, found = await discover.document_at(kit, url)
+    author = discover.author_of(str(document.get("attributedTo") or found))
+    return kit.reader().whole(document, (), found, author, None).statements

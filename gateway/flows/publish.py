@@ -1,0 +1,325 @@
+"""What an author does: post, edit, delete, boost, like, block. Each in one transaction with its deliveries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.addressing import Visibility, addresses
+from gateway.activitypub.labels import label
+from gateway.activitypub.note import MAX_ALT, MAX_TEXT, Attached, Draft, note, tombstone
+from gateway.activitypub.properties import id_of, ids_of
+from gateway.activitypub.sanitise import hashtags_in, mentions_in
+from gateway.carriers.jsonld_terms import combined_at_home
+from gateway.errors import BadInput, GatewayError, Gone, NotFound, Refused, Text
+from gateway.flows import discover, outbound
+from gateway.jsonld.contexts import PUBLIC
+from gateway.observe.logs import log
+from gateway.preferences import NOTHING, Preferences
+from gateway.store.objects import MediaFile, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.flows.kit import Kit
+    from gateway.store.accounts import Account
+    from gateway.store.objects import Sent
+
+MAX_MENTIONS = 50
+MAX_ATTACHED = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file to attach: its bytes, a name for its address, its alternative text."""
+
+    content: bytes
+    name: str
+    alt: str = ""
+
+
+def object_url(kit: Kit, tid: str) -> str:
+    """Return the id of one of our objects."""
+    return f"{kit.base}/posts/{tid}"
+
+
+def page_url(kit: Kit, account: Account, tid: str) -> str:
+    """Return the address of a post for people."""
+    return f"{kit.base}/@{account.name}/{tid}"
+
+
+async def create(
+    kit: Kit, account: Account, draft: Draft, *, own: Preferences = NOTHING, uploads: Sequence[Upload] = ()
+) -> tuple[Stored, Sent]:
+    """Publish a post; ``own`` is what its author says about this post alone."""
+    _check(draft, uploads)
+    tid = kit.tids.next()
+    draft = replace(draft, mentioned=await _mentioned(kit, draft))
+    with kit.store.transaction():
+        media = [_store_media(kit, account, upload, object_url(kit, tid)) for upload in uploads]
+        draft = replace(draft, attached=(*draft.attached, *media))
+        stored = _save(kit, account, draft, tid, own)
+        sent = _announce_object(kit, account, "Create", stored)
+    return stored, sent
+
+
+def _check(draft: Draft, uploads: Sequence[Upload]) -> None:
+    if not draft.text.strip() and not uploads:
+        raise BadInput("empty post", detail=Text("A post needs text or a file.", "本文またはファイルが必要です。"))
+    too_long = len(draft.text) > MAX_TEXT or any(len(upload.alt) > MAX_ALT for upload in uploads)
+    if too_long or len(uploads) > MAX_ATTACHED:
+        raise BadInput("post too large", detail=Text("The post is too long.", "投稿が長すぎます。"))
+
+
+def _save(
+    kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None
+) -> Stored:
+    now = kit.clock.now()
+    published = before.published if before is not None else now
+    bare = note(
+        draft, object_id=object_url(kit, tid), author=account.id, page=page_url(kit, account, tid),
+        published=published, tag_base=kit.tag_base, updated=now if before is not None else None,
+    )  # fmt: skip
+    statements = outbound.local_statements(kit, account, object_url(kit, tid), own)
+    stored = Stored(
+        id=object_url(kit, tid),
+        local=True,
+        type="Note",
+        owner=account.id,
+        visibility=draft.visibility,
+        document=label(bare, statements),
+        prefs=combined_at_home(statements),
+        own_prefs=own,
+        published=published,
+        in_reply_to=draft.reply_to,
+        updated=now if before is not None else None,
+    )
+    kit.store.objects.save(stored, hashtags_in(draft.text))
+    return stored
+
+
+def _announce_object(kit: Kit, account: Account, kind: str, stored: Stored) -> Sent:
+    """Send Create or Update of a stored object to everybody it concerns, past recipients included."""
+    document = stored.document
+    people = [address for address in ids_of(document.get("to")) + ids_of(document.get("cc")) if address != PUBLIC]
+    direct = stored.visibility is Visibility.DIRECT
+    inboxes = [] if direct else outbound.follower_inboxes(kit, account)
+    for person in people:
+        inboxes += outbound.inbox_of(kit, person, shared=not direct)
+    if kind != "Create":
+        inboxes += kit.store.objects.recipients(stored.id)
+    return outbound.send(
+        kit, account, kind, document, about=stored.id,
+        statements=outbound.local_statements(kit, account, stored.id, stored.own_prefs),
+        inboxes=inboxes, to=ids_of(document.get("to")), cc=ids_of(document.get("cc")), visibility=stored.visibility,
+    )  # fmt: skip
+
+
+async def _mentioned(kit: Kit, draft: Draft) -> tuple[tuple[str, str], ...]:
+    """Resolve the handles in the text, and the author who is replied to."""
+    found = dict(draft.mentioned)
+    for handle in mentions_in(draft.text)[:MAX_MENTIONS]:
+        if handle not in found and (actor := await _person(kit, handle)) is not None:
+            found[handle] = actor
+    if draft.reply_to is not None and (replied := await _author_of(kit, draft.reply_to)) is not None:
+        handle, actor = replied
+        if actor not in found.values():
+            found[handle] = actor
+    return tuple(found.items())
+
+
+async def _person(kit: Kit, handle: str) -> str | None:
+    name, _, host = handle.removeprefix("@").partition("@")
+    if host.lower() == kit.settings.domain:
+        account = kit.store.accounts.by_name(name)
+        return account.id if account is not None and account.deleted is None else None
+    try:
+        return (await discover.resolve(kit, handle)).id
+    except GatewayError as error:
+        log().info("mention", handle=handle, problem=str(error))
+        return None
+
+
+async def _author_of(kit: Kit, object_id: str) -> tuple[str, str] | None:
+    stored = kit.store.objects.get(object_id)
+    if stored is not None:
+        if stored.local:
+            return None
+        author = stored.owner
+    else:
+        document, _ = await discover.document_at(kit, object_id)
+        author = id_of(document.get("attributedTo")) or ""
+    actor = await discover.known_actor(kit, author)
+    return f"@{actor.name}@{actor.origin.partition('://')[2]}", actor.id
+
+
+def _store_media(kit: Kit, account: Account, upload: Upload, object_id: str) -> Attached:
+    blob = kit.files.put(upload.content)
+    media_id = kit.tids.next()
+    name = safe_name(upload.name)
+    kit.store.objects.save_media(
+        MediaFile(
+            id=media_id, owner=account.id, name=name, media_type=blob.media_type, size=blob.size, sha256=blob.sha256,
+            alt=upload.alt, created=kit.clock.now(), object=object_id,
+        )
+    )  # fmt: skip
+    return Attached(
+        url=f"{kit.base}/media/{media_id}/{name}", media_type=blob.media_type, alt=upload.alt,
+        width=blob.width, height=blob.height,
+    )  # fmt: skip
+
+
+def safe_name(name: str) -> str:
+    """Return a file name fit for a URL."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name.rpartition("/")[2])
+    return kept.strip(".-")[-80:] or "file"
+
+
+def owned(kit: Kit, account: Account, object_id: str) -> Stored:
+    """Return a living object of ``account``; raise NotFound, Gone or Refused."""
+    stored = kit.store.objects.get(object_id)
+    if stored is None:
+        raise NotFound(object_id)
+    if stored.owner != account.id:
+        raise Refused(f"{account.id} does not own {object_id}", code="not-the-owner")
+    if stored.deleted is not None:
+        raise Gone(object_id)
+    return stored
+
+
+async def edit(
+    kit: Kit, account: Account, object_id: str, *, text: str | None = None, own: Preferences | None = None,
+    warning: str | None = None,
+) -> tuple[Stored, Sent]:  # fmt: skip
+    """Change a post's text, warning or preferences; everybody who ever got it gets the change."""
+    before = owned(kit, account, object_id)
+    draft = redraft(before)
+    if text is not None:
+        draft = replace(draft, text=text, mentioned=())
+    if warning is not None:
+        draft = replace(draft, warning=warning)
+    _check(draft, [])
+    draft = replace(draft, mentioned=await _mentioned(kit, draft))
+    with kit.store.transaction():
+        prefs = before.own_prefs if own is None else own
+        stored = _save(kit, account, draft, object_id.rpartition("/")[2], prefs, before)
+        sent = _announce_object(kit, account, "Update", stored)
+    return stored, sent
+
+
+def redraft(stored: Stored) -> Draft:
+    """Return the draft that a stored post was made from."""
+    document = stored.document
+    source, tags, attached = document.get("source"), document.get("tag"), document.get("attachment")
+    mentions = [t for t in tags if isinstance(t, dict) and t.get("type") == "Mention"] if isinstance(tags, list) else []
+    languages = document.get("contentMap")
+    return Draft(
+        text=str(source.get("content", "")) if isinstance(source, dict) else "",
+        visibility=stored.visibility,
+        warning=str(document.get("summary") or ""),
+        language=next(iter(languages), "") if isinstance(languages, dict) else "",
+        reply_to=stored.in_reply_to,
+        mentioned=tuple((str(t["name"]), str(t["href"])) for t in mentions),
+        attached=tuple(
+            Attached(
+                url=str(a["url"]), media_type=str(a["mediaType"]), alt=str(a.get("name", "")),
+                width=a.get("width"), height=a.get("height"),
+            )
+            for a in (attached if isinstance(attached, list) else [])
+        ),
+    )  # fmt: skip
+
+
+def delete(kit: Kit, account: Account, object_id: str) -> Sent:
+    """Delete a post; a Tombstone with its last preferences stays, everybody who got it is told."""
+    before = owned(kit, account, object_id)
+    now = kit.clock.now()
+    statements = outbound.local_statements(kit, account, object_id, before.own_prefs)
+    grave = label(tombstone(object_id, before.type, now), statements)
+    to, cc = addresses(before.visibility, f"{account.id}/followers", [])
+    inboxes = [*kit.store.objects.recipients(object_id)]
+    if before.visibility is not Visibility.DIRECT:
+        inboxes += outbound.follower_inboxes(kit, account)
+    with kit.store.transaction():
+        kit.store.objects.save(
+            replace(before, type="Tombstone", document=grave, deleted=now, updated=now, in_reply_to=before.in_reply_to)
+        )
+        return outbound.send(
+            kit, account, "Delete", grave, about=object_id, statements=statements, inboxes=inboxes, to=to, cc=cc,
+            visibility=before.visibility,
+        )  # fmt: skip
+
+
+async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
+    """Like or boost an object (kind ``Like`` or ``Announce``)."""
+    stored = kit.store.objects.get(target)
+    if stored is None:
+        document, target = await discover.document_at(kit, target)
+        author = id_of(document.get("attributedTo")) or ""
+        await discover.known_actor(kit, author)
+        statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
+        kit.store.statements.add(statements, target)
+    else:
+        if kind == "Announce" and not stored.visibility.is_open:
+            raise Refused(f"{target} is not public", code="not-announceable")
+        author, statements = stored.owner, outbound.statements_about(kit, target)
+    boost = kind == "Announce"
+    inboxes = outbound.inbox_of(kit, author) + (outbound.follower_inboxes(kit, account) if boost else [])
+    with kit.store.transaction():
+        sent = outbound.send(
+            kit, account, kind, target, about=target, statements=statements, inboxes=inboxes,
+            to=[PUBLIC] if boost else [author], cc=[author, f"{account.id}/followers"] if boost else [],
+            visibility=Visibility.PUBLIC if boost else Visibility.DIRECT,
+        )  # fmt: skip
+        kit.store.relations.save_interaction(kind, account.id, target, sent.id, kit.clock.now())
+    return sent
+
+
+def undo_interaction(kit: Kit, account: Account, kind: str, target: str) -> Sent | None:
+    """Take a like or boost back."""
+    done = kit.store.objects.latest_activity(account.id, kind, target)
+    if done is None:
+        return None
+    stored = kit.store.objects.get(target)
+    with kit.store.transaction():
+        kit.store.relations.forget_interaction(kind, account.id, target)
+        document = {"id": done.id, "type": kind, "actor": account.id, "object": target}
+        return outbound.undo(kit, account, document, stored.owner if stored is not None else "")
+
+
+def block(kit: Kit, account: Account, target: str) -> Sent:
+    """Block a remote actor: follows both ways end, its server is told."""
+    with kit.store.transaction():
+        kit.store.relations.forget_follow(target, account.id)
+        kit.store.relations.forget_follow(account.id, target)
+        sent = outbound.send(
+            kit, account, "Block", target, about=target, statements=outbound.actor_statements(kit, account),
+            inboxes=outbound.inbox_of(kit, target), to=[target],
+        )  # fmt: skip
+        kit.store.relations.save_block(account.id, target, sent.id, kit.clock.now())
+    return sent
+
+
+def unblock(kit: Kit, account: Account, target: str) -> Sent | None:
+    """Take a block back."""
+    done = kit.store.objects.latest_activity(account.id, "Block", target)
+    with kit.store.transaction():
+        if not kit.store.relations.forget_block(account.id, target) or done is None:
+            return None
+        document = {"id": done.id, "type": "Block", "actor": account.id, "object": target}
+        return outbound.undo(kit, account, document, target)
+
+
+def answer_request(kit: Kit, account: Account, follower: str, kind: str) -> bool:
+    """Accept or reject a waiting follow request; False when there is none."""
+    known = kit.store.relations.follow(follower, account.id)
+    if known is None or known.state == "rejected":
+        return False
+    document = {"id": known.activity, "type": "Follow", "actor": follower, "object": account.id}
+    with kit.store.transaction():
+        if kind == "Accept":
+            kit.store.relations.settle_follow(follower, account.id, "accepted")
+        else:
+            kit.store.relations.forget_follow(follower, account.id)
+        outbound.answer_follow(kit, kind, account.id, document, follower)
+    return True

@@ -1,0 +1,154 @@
+"""What an arrival does once it is understood: effects, applied in one transaction with what they cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.activitypub import effects as fx
+from gateway.activitypub.properties import id_of, ids_of
+from gateway.activitypub.understand import understand
+from gateway.carriers import http_headers
+from gateway.carriers.reading import Source
+from gateway.errors import BadUrl, GatewayError, MalformedDocument, Refused
+from gateway.flows import discover
+from gateway.flows.apply import apply
+from gateway.flows.moderate import decision_about
+from gateway.jsonld import strict
+from gateway.observe.logs import log
+from gateway.observe.names import SETTLED
+from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
+from gateway.urls import origin_of
+
+if TYPE_CHECKING:
+    from gateway.activity import Activity
+    from gateway.flows.kit import Kit
+    from gateway.preferences import Statement
+    from gateway.store.work import ArrivalRow, Job
+
+MAX_FETCHES = 3
+
+
+async def settle(kit: Kit, job: Job) -> None:
+    """Settle one arrival and finish its job; safe to run again at any point."""
+    row = kit.store.work.arrival(str(job.payload["arrival"]))
+    if row is None or row.settled is not None:
+        kit.store.work.finish(job.id, kit.clock.now())
+        return
+    host = origin_of(row.actor).host
+    if decision_about(kit, host).refuses:
+        _finish(kit, job, row, "refused", [])
+        return
+    try:
+        activity, problems = understand(strict.read_object(row.body), row.body, kit.reader())
+    except (MalformedDocument, Refused) as error:
+        _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
+        return
+    statements = (*activity.statements, *_from_headers(kit, row, activity))
+    known, done = await _decide(kit, activity)
+    with kit.store.transaction():
+        for effect in done:
+            apply(kit, effect, row.id, statements)
+        _finish(kit, job, row, _outcome(done), [f"{p.code}: {p.detail}" for p in problems])
+    for effect in done:
+        if isinstance(effect, fx.KeepActor) and known.sender_document is not None:
+            await _refresh(kit, effect.id)
+    kit.wake()
+
+
+async def _refresh(kit: Kit, actor: str) -> None:
+    try:
+        await discover.actor_at(kit, actor, supersede=True)
+    except GatewayError as error:
+        kit.store.peers.audit(kit.clock.now(), SETTLED, origin_of(actor).host, "actor-not-refreshed", str(error))
+
+
+async def _decide(kit: Kit, activity: Activity) -> tuple[fx.Known, list[fx.Effect]]:
+    """Return the effects, fetching what they need first."""
+    fetched: dict[str, Mapping[str, object]] = {}
+    unavailable: set[str] = set()
+    for _round in range(MAX_FETCHES):
+        known = _know(kit, activity, fetched, frozenset(unavailable))
+        found = fx.effects(activity, known)
+        wanted = next((effect.url for effect in found if isinstance(effect, fx.Fetch)), None)
+        if wanted is None:
+            return known, found
+        try:
+            fetched[wanted] = (await discover.document_at(kit, wanted))[0]
+        except (GatewayError, BadUrl) as error:
+            log().info("fetch", url=wanted, problem=str(error))
+            unavailable.add(wanted)
+    return known, [fx.Ignore("too-many-fetches")]
+
+
+def _know(
+    kit: Kit, activity: Activity, fetched: Mapping[str, Mapping[str, object]], unavailable: frozenset[str]
+) -> fx.Known:
+    """Gather everything the effects of one activity may depend on."""
+    relations, objects = kit.store.relations, kit.store.objects
+    stored = objects.get(activity.object_id) if activity.object_id else None
+    account = kit.store.accounts.by_id(activity.object_id)
+    local = account is not None and account.deleted is None and account.kind != "Application"
+    sender = relations.actor(activity.actor)
+    addressed = {a for a in activity.audience if a.startswith(kit.base)}
+    replied = id_of(activity.object.get("inReplyTo")) if activity.object is not None else None
+    return fx.Known(
+        now=kit.clock.now(),
+        base=kit.base,
+        stored=stored.known if stored is not None else None,
+        object_actor_is_local=local,
+        approves=account is not None and account.approves,
+        moved=account is not None and account.moved_to is not None,
+        blocks_sender=relations.blocks(activity.object_id, activity.actor),
+        follow=_follow(kit, activity),
+        undone=relations.is_undone(activity.id),
+        undone_activity=relations.done_by_activity(activity.object_id) if activity.type == "Undo" else None,
+        fetched=fetched,
+        unavailable=unavailable,
+        sender_document=sender.document if sender is not None else None,
+        moved_lately=sender is not None and sender.moved is not None and kit.clock.now() - sender.moved < fx.MOVE_PAUSE,
+        follows_sender=relations.is_followed_here(activity.actor),
+        addresses_local=bool(addressed) or (replied is not None and replied.startswith(kit.base)),
+    )
+
+
+def _follow(kit: Kit, activity: Activity) -> fx.KnownFollow | None:
+    """Return the follow that a Follow repeats, or that an Accept, Reject or Undo speaks about."""
+    relations = kit.store.relations
+    if activity.type == "Follow":
+        return relations.follow(activity.actor, activity.object_id)
+    found = relations.follow_by_activity(activity.object_id)
+    if found is not None or activity.object is None:
+        return found
+    embedded = activity.object
+    if activity.type == "Undo" and isinstance(inner := embedded.get("object"), Mapping):
+        embedded = inner
+    follower, followed = id_of(embedded.get("actor")), (ids_of(embedded.get("object")) or [""])[0]
+    return relations.follow(follower, followed) if follower is not None else None
+
+
+def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statement, ...]:
+    """Return what the request's own headers say: the sending server's words about the object."""
+    if not activity.object_id:
+        return ()
+    speaker = Declarant(kind=DeclarantKind.INSTANCE, id=row.origin, auth=Auth.HTTP_SIGNATURE)
+    source = Source(
+        subject=Subject(scope=Scope.OBJECT, ref=activity.object_id), declared_by=speaker, observed_at=kit.clock.now()
+    )
+    return http_headers.parse(row.headers, source).statements
+
+
+def _outcome(done: list[fx.Effect]) -> str:
+    ignored = [effect.reason for effect in done if isinstance(effect, fx.Ignore)]
+    return f"ignored: {ignored[0]}" if ignored else ", ".join(type(effect).__name__ for effect in done)
+
+
+def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[str]) -> None:
+    now = kit.clock.now()
+    host = origin_of(row.actor).host
+    with kit.store.transaction():
+        kit.store.work.settle_arrival(row.id, outcome, now)
+        kit.store.work.finish(job.id, now)
+        if outcome.startswith(("ignored", "refused")) or problems:
+            kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))
+    log().info(SETTLED, activity=row.id, peer=host, outcome=outcome, problems=problems)

@@ -1,0 +1,1 @@
+"""Durable jobs: the pure retry schedule and the worker that works off the table."""

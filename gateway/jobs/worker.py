@@ -1,0 +1,125 @@
+"""Works off the job table inside the gateway's own process, a few jobs at a time.
+
+A handler returns when its job is finished or postponed in the store. One that raises is tried again
+later; a job is lost only when the database is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from gateway.errors import GatewayError, StoreError
+from gateway.jobs.retry import Again, next_try
+from gateway.observe.logs import log
+from gateway.observe.names import FAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.clock import Clock
+    from gateway.store.store import Store
+    from gateway.store.work import Job
+
+    Handler = Callable[[Job], Awaitable[None]]
+
+CONCURRENCY = 16
+POLL_SECONDS = 0.5  # the command line adds rows from another process
+GRACE_SECONDS = 4.0
+
+
+class Worker:
+    """Claims due jobs and hands each to the handler of its kind."""
+
+    def __init__(self, store: Store, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+        self._store = store
+        self._clock = clock
+        self._handlers = handlers
+        self._owner = secrets.token_hex(8)
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work; leases left by a process that died are given back."""
+        self._store.work.release_all()
+        self._loop = asyncio.create_task(self._work())
+
+    def wake(self) -> None:
+        """Say that there is something to do."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Finish what is in hand within a few seconds; the rest stays queued."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=GRACE_SECONDS)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._store.work.release_all()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the loop runs."""
+        return self._loop is not None and not self._loop.done()
+
+    async def drain(self, *, rounds: int = 1_000) -> None:
+        """Work until nothing is due (tests and one-shot commands)."""
+        for _round in range(rounds):
+            jobs = self._store.work.claim(self._owner, self._clock.now(), CONCURRENCY)
+            if not jobs:
+                return
+            await asyncio.gather(*(self._one(job) for job in jobs))
+
+    async def _work(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                free = CONCURRENCY - len(self._running)
+                jobs = self._store.work.claim(self._owner, self._clock.now(), free) if free else []
+            except StoreError as error:
+                log().error(FAULT, where="claim", problem=str(error))
+                jobs = []
+            for job in jobs:
+                task = asyncio.create_task(self._one(job))
+                self._running.add(task)
+                task.add_done_callback(self._done)
+            if not jobs or len(self._running) >= CONCURRENCY:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+
+    async def _one(self, job: Job) -> None:
+        try:
+            await self._handlers[job.kind](job)
+        except GatewayError as error:
+            self._again(job, f"{error.reason}: {error}")
+        except Exception as error:  # noqa: BLE001 - a poison job must not stop the others
+            log().error(FAULT, where=job.kind, job=job.id, problem=repr(error), exc_info=True)
+            self._again(job, repr(error))
+
+    def _again(self, job: Job, problem: str) -> None:
+        now = self._clock.now()
+        verdict = next_try(job.attempts, status=None, retry_after=None, jitter=secrets.randbelow(1000) / 1000)
+        try:
+            if isinstance(verdict, Again):
+                self._store.work.postpone(job.id, now + timedelta(seconds=verdict.seconds), problem=problem[:300])
+            else:
+                self._store.work.finish(job.id, now, state="dead", problem=problem[:300])
+        except StoreError as error:
+            # The lease runs out by itself; the job is claimed again.
+            log().error(FAULT, where="postpone", job=job.id, problem=str(error))

@@ -1,0 +1,1 @@
+"""Media: files by content hash, types by their bytes, limits."""

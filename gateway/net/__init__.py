@@ -1,0 +1,1 @@
+"""The only way out: address policy before connecting, bounded requests, soft memory."""

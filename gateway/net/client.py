@@ -1,0 +1,173 @@
+"""One bounded request to somebody else's server, and GET with redirects.
+
+Bounds: bytes (also of what a compressed body unpacks to), total time, redirects; https stays https;
+no credentials in URLs; ports other than 443 only where they are listed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+import httpcore
+import httpx
+
+from gateway.errors import AddressRefused, BadUrl, RemoteAnswer, RemoteUnreachable
+from gateway.signatures.request import SignedRequest
+from gateway.signatures.window import from_http_date
+from gateway.urls import DEFAULT_PORTS, origin_of, without_fragment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from gateway.urls import Origin
+
+MAX_REDIRECTS = 3
+MAX_ANSWER = 1024 * 1024
+MAX_HEADERS = 100
+CONNECT_SECONDS = 10.0
+TOTAL_SECONDS = 30.0
+LONGEST_RETRY_AFTER = 24 * 3600
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: the final URL, status, header lines, body bytes (unpacked)."""
+
+    url: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110
+
+    def retry_after(self, now: datetime) -> int | None:
+        """Return the seconds asked for by Retry-After (number or date), at most a day."""
+        value = self.header("retry-after")
+        if value is None:
+            return None
+        if value.strip().isdigit():
+            return min(int(value.strip()[:9]), LONGEST_RETRY_AFTER)
+        moment = from_http_date(value)
+        if moment is None:
+            return None
+        return min(max(0, int((moment - now).total_seconds())), LONGEST_RETRY_AFTER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlPolicy:
+    """Which URLs may be asked at all."""
+
+    takes_http: bool = False
+    any_port: bool = False
+    ports: frozenset[int] = frozenset()
+
+    def check(self, url: str) -> Origin:
+        """Return the origin of ``url``; raise AddressRefused or BadUrl when it may not be asked."""
+        origin = origin_of(url)
+        if origin.scheme == "http" and not self.takes_http:
+            raise AddressRefused(f"plain http: {origin}")
+        own = origin.port == DEFAULT_PORTS[origin.scheme]
+        if not (own or self.any_port or origin.port in self.ports):
+            raise AddressRefused(f"port {origin.port} is not listed: {origin}")
+        return origin
+
+
+class Client:
+    """The only way out."""
+
+    def __init__(self, *, policy: UrlPolicy, transport: httpx.AsyncBaseTransport, user_agent: str) -> None:
+        """Take the URL policy, the transport that guards addresses, and how to introduce ourselves."""
+        self.policy = policy
+        self._agent = user_agent
+        timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
+        self._http = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
+
+    async def send(self, request: SignedRequest, *, limit: int = MAX_ANSWER, seconds: float = TOTAL_SECONDS) -> Answer:
+        """Send one request and read a bounded answer; raise RemoteUnreachable or a kind of it."""
+        self.policy.check(request.target)
+        headers = [("user-agent", self._agent), ("accept-encoding", "identity"), *request.headers]
+        outgoing = self._http.build_request(
+            request.method, without_fragment(request.target), headers=headers, content=request.body or None
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self._http.send(outgoing, stream=True)
+                try:
+                    body = await _read(answer, limit)
+                finally:
+                    await answer.aclose()
+        except TimeoutError as error:
+            raise RemoteUnreachable(f"{request.target}: no answer within {seconds:.0f} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise RemoteUnreachable(f"{request.target}: {error!r}") from error
+        return Answer(
+            url=without_fragment(request.target),
+            status=answer.status_code,
+            headers=tuple(answer.headers.multi_items()[:MAX_HEADERS]),
+            body=body,
+        )
+
+    async def get(
+        self,
+        url: str,
+        *,
+        accept: str,
+        sign: Callable[[SignedRequest], list[tuple[str, str]]] | None = None,
+        limit: int = MAX_ANSWER,
+    ) -> Answer:
+        """GET with at most three redirects, each hop checked and signed afresh."""
+        target = without_fragment(url)
+        for _hop in range(MAX_REDIRECTS + 1):
+            request = SignedRequest(method="GET", target=target, headers=(("accept", accept),))
+            if sign is not None:
+                request = request.with_headers(*sign(request))
+            answer = await self.send(request, limit=limit)
+            location = answer.header("location")
+            if answer.status not in REDIRECTS or location is None:
+                return answer
+            target = self._next(target, location)
+        raise RemoteAnswer(f"{url}: more than {MAX_REDIRECTS} redirects", remote_status=310)
+
+    def _next(self, target: str, location: str) -> str:
+        try:
+            following = without_fragment(urljoin(target, location))
+            was, will = origin_of(target), self.policy.check(following)
+        except (BadUrl, ValueError) as error:
+            raise RemoteAnswer(f"{target} redirects to nonsense", remote_status=302) from error
+        if was.scheme == "https" and will.scheme != "https":
+            raise AddressRefused(f"{target} redirects to plain http")
+        return following
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+
+async def _read(answer: httpx.Response, limit: int) -> bytes:
+    """Read raw bytes up to ``limit``, unpacking gzip within the same bound."""
+    coding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "", "gzip"):
+        raise RemoteAnswer(f"{answer.url}: content coding {coding}", remote_status=answer.status_code)
+    unpack = zlib.decompressobj(31) if coding == "gzip" else None
+    body = bytearray()
+    async for chunk in answer.aiter_raw():
+        try:
+            body += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(body))
+        except zlib.error as error:
+            raise RemoteAnswer(f"{answer.url}: broken gzip", remote_status=answer.status_code) from error
+        if len(body) > limit or (unpack is not None and unpack.unconsumed_tail):
+            raise RemoteAnswer(f"{answer.url}: more than {limit} bytes", remote_status=answer.status_code)
+    return bytes(body)

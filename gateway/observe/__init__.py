@@ -1,0 +1,1 @@
+"""What is seen from outside: event names and log lines."""

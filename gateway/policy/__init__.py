@@ -1,0 +1,1 @@
+"""What we do with whom, and why: rules, standing, decisions, reasons. Pure."""

@@ -1,0 +1,192 @@
+"""The composition root: reads the environment once, opens everything, hands out one Gateway."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.resources
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from gateway import __version__
+from gateway.clock import Clock, SystemClock
+from gateway.errors import SettingsError
+from gateway.flows.deliver import deliver
+from gateway.flows.kit import Keyring, Kit
+from gateway.flows.settle import settle
+from gateway.ids import Tids
+from gateway.jobs.worker import Worker
+from gateway.jsonld.contexts import Contexts, load
+from gateway.media.files import Files
+from gateway.net.client import Client, UrlPolicy
+from gateway.net.guard import AddressPolicy, GuardedBackend
+from gateway.net.soft import Soft
+from gateway.net.transport import OriginTransport
+from gateway.preferences import NOTHING
+from gateway.store.accounts import Account
+from gateway.store.store import FILE, Store
+
+if TYPE_CHECKING:
+    import httpx
+
+    from gateway.settings import Settings
+
+SECRET_BYTES = 32
+FAILED_FETCH_SECONDS = 300.0
+REFETCH_SECONDS = 600.0
+SOFT_CAP = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Gateway:
+    """One running gateway: its kit and its worker."""
+
+    kit: Kit
+    worker: Worker
+    _lock: int | None = None
+
+    async def start(self) -> None:
+        """Begin to work off jobs; only one process may serve a data directory."""
+        self._lock = _hold_lock(self.kit.settings.data / "gateway.lock")
+        self.prune()
+        self.worker.start()
+
+    def prune(self) -> None:
+        """Remove what is older than its retention."""
+        now, settings = self.kit.clock.now(), self.kit.settings
+        with self.kit.store.transaction():
+            self.kit.store.work.prune(
+                jobs_before=now - timedelta(days=settings.retention_jobs),
+                arrivals_before=now - timedelta(days=settings.retention_arrivals),
+            )
+
+    async def stop(self) -> None:
+        """Finish what is in hand and close everything."""
+        await self.worker.stop()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections and the database."""
+        await self.kit.client.close()
+        self.kit.store.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    async def __aenter__(self) -> Self:
+        """Return itself (one-shot commands)."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close everything."""
+        await self.close()
+
+
+def _hold_lock(path: Path) -> int:
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise SettingsError(f"another gateway already serves {path.parent}") from error
+    return handle
+
+
+def open_gateway(
+    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> Gateway:
+    """Open the data directory (made when missing) and everything over it.
+
+    ``transport`` replaces the network in tests. Raises SettingsError or StoreError with what to mend.
+    """
+    clock = clock or SystemClock()
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(f"data directory {settings.data}: {error}") from error
+    secret = _secret(settings.secret_path, must_exist=(settings.data / FILE).exists())
+    store = Store(settings.data / FILE)
+    store.meta.record_forever("base_url", settings.base_url)
+    store.meta.record_forever("account_domain", settings.domain)
+    holder: list[Worker] = []
+    kit = Kit(
+        settings=settings,
+        store=store,
+        client=_client(settings, transport),
+        clock=clock,
+        tids=Tids(clock),
+        keyring=Keyring(store, secret),
+        contexts=read_contexts(),
+        files=Files(settings.data / "media"),
+        failed_fetches=Soft(clock, seconds=FAILED_FETCH_SECONDS, cap=SOFT_CAP),
+        refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
+        wake=lambda: holder[0].wake(),
+    )
+    worker = Worker(store, clock, {"settle": lambda job: settle(kit, job), "deliver": lambda job: deliver(kit, job)})
+    holder.append(worker)
+    _instance_account(kit)
+    return Gateway(kit=kit, worker=worker)
+
+
+def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> Client:
+    if transport is None:
+        backend = GuardedBackend(AddressPolicy(settings.private_networks))
+        transport = OriginTransport(backend, settings.ca_file)
+    policy = UrlPolicy(
+        takes_http=settings.takes_http, any_port=settings.is_local, ports=frozenset(settings.allowed_ports)
+    )
+    agent = f"noai-gateway/{__version__} (+{settings.base_url}/about)"
+    return Client(policy=policy, transport=transport, user_agent=agent)
+
+
+def _secret(path: Path, *, must_exist: bool) -> bytes:
+    """Return the secret, made at first start with mode 0600."""
+    try:
+        if not path.exists():
+            if must_exist:
+                raise SettingsError(
+                    f"the secret file {path} is gone: the private keys in the database cannot be opened without it."
+                    " Restore it from a backup"
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(os.urandom(SECRET_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        secret = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"secret file {path}: {error}") from error
+    if len(secret) != SECRET_BYTES:
+        raise SettingsError(f"the secret file {path} must hold exactly {SECRET_BYTES} bytes")
+    return secret
+
+
+def schemas_directory() -> Path:
+    """Return where ``schemas/`` is: inside the wheel, or beside the package in a checkout."""
+    packaged = Path(str(importlib.resources.files("gateway"))) / "_schemas"
+    return packaged if packaged.exists() else Path(__file__).resolve().parent.parent / "schemas"
+
+
+def read_contexts() -> Contexts:
+    """Read the pinned JSON-LD contexts from ``schemas/contexts``."""
+    directory = schemas_directory() / "contexts"
+    files = {path.name: path.read_bytes() for path in directory.glob("*.jsonld")}
+    return load((directory / "manifest.json").read_bytes(), files)
+
+
+def _instance_account(kit: Kit) -> None:
+    """Make the instance actor at first start."""
+    if kit.store.accounts.by_id(kit.instance_actor) is not None:
+        return
+    now = kit.clock.now()
+    host = kit.settings.origin.host
+    account = Account(
+        id=kit.instance_actor, name=host, display_name=host, prefs=NOTHING, created=now, updated=now,
+        summary="The server itself: it signs fetches.", kind="Application",
+    )  # fmt: skip
+    with kit.store.transaction():
+        kit.store.accounts.save(account)
+        kit.keyring.make(account.id, now)

@@ -1,0 +1,219 @@
+"""Peers: what we remember of each origin, the admin's rules, observations with evidence, the audit lines."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gateway.policy.rules import Action, Rule
+from gateway.policy.standing import Observation, Rung, Violation
+from gateway.store.database import dump, from_ms, load, to_ms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.store.database import Database
+    from gateway.urls import Origin
+
+MEMORY = timedelta(days=7)
+MAX_AUDIT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One origin as remembered."""
+
+    origin: str
+    host: str
+    first_seen: datetime
+    last_seen: datetime
+    speaks_rfc9421: bool
+    takes_content_usage: bool
+    rung: Rung
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A stored observation with what shows it."""
+
+    id: str
+    host: str
+    origin: str
+    at: datetime
+    violation: str | None
+    proven: bool
+    record: dict[str, Any]
+    sha256: str
+    cleared: datetime | None
+
+
+class Peers:
+    """Rows of ``peer``, ``rule``, ``observation`` and ``audit``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def seen(self, origin: Origin, now: datetime) -> None:
+        """Note that an origin exists and was heard of now."""
+        self._db.run(
+            "INSERT INTO peer VALUES (:origin, :host, :now, :now, NULL, NULL, 'H0')"
+            " ON CONFLICT (origin) DO UPDATE SET last_seen = excluded.last_seen",
+            origin=str(origin), host=origin.host, now=to_ms(now),
+        )  # fmt: skip
+
+    def learn_rfc9421(self, origin: Origin, now: datetime) -> None:
+        """Remember for a while that an origin speaks RFC 9421."""
+        self.seen(origin, now)
+        self._db.run(
+            "UPDATE peer SET rfc9421_until = :until WHERE origin = :o", o=str(origin), until=to_ms(now + MEMORY)
+        )
+
+    def forget_rfc9421(self, origin: Origin) -> None:
+        """Go back to the form everyone takes."""
+        self._db.run("UPDATE peer SET rfc9421_until = NULL WHERE origin = :o", o=str(origin))
+
+    def learn_no_content_usage(self, origin: Origin, now: datetime) -> None:
+        """Remember for a while that an origin refuses requests with Content-Usage."""
+        self.seen(origin, now)
+        self._db.run(
+            "UPDATE peer SET no_content_usage_until = :until WHERE origin = :o", o=str(origin), until=to_ms(now + MEMORY)
+        )
+
+    def set_rung(self, host: str, rung: Rung) -> None:
+        """Record how far a host has shown that it honours preferences."""
+        self._db.run("UPDATE peer SET rung = :rung WHERE host = :host", host=host, rung=rung.value)
+
+    def get(self, origin: Origin, now: datetime) -> Peer:
+        """Return what is remembered of an origin; strangers have a memory too: an empty one."""
+        row = self._db.one("SELECT * FROM peer WHERE origin = :o", o=str(origin))
+        if row is None:
+            return Peer(
+                origin=str(origin), host=origin.host, first_seen=now, last_seen=now, speaks_rfc9421=False,
+                takes_content_usage=True, rung=Rung.UNKNOWN,
+            )  # fmt: skip
+        return self._peer(row, now)
+
+    def all(self, now: datetime) -> list[Peer]:
+        """Return every peer, by origin."""
+        return [self._peer(row, now) for row in self._db.rows("SELECT * FROM peer ORDER BY origin")]
+
+    def origins_of(self, host: str) -> list[str]:
+        """Return the known origins of a host and its subdomains."""
+        rows = self._db.rows(
+            "SELECT origin, host FROM peer WHERE host = :h OR host LIKE '%.' || :h ORDER BY origin", h=host
+        )
+        return [row["origin"] for row in rows]
+
+    def pages_of(self, origin: Origin, limit: int = 8) -> list[str]:
+        """Return addresses on an origin that may show our posts: what it boosted, its actors' pages and outboxes."""
+        prefix = f"{origin}/%"
+        boosts = self._db.rows(
+            "SELECT i.activity AS url FROM interaction i JOIN object o ON o.id = i.object WHERE i.kind = 'Announce'"
+            " AND o.local = 1 AND i.activity LIKE :prefix ORDER BY i.created DESC LIMIT :limit",
+            prefix=prefix, limit=limit,
+        )  # fmt: skip
+        documents = [
+            load(row["document"])
+            for row in self._db.rows(
+                "SELECT document FROM remote_actor WHERE origin = :o AND gone IS NULL ORDER BY fetched DESC LIMIT 3",
+                o=str(origin),
+            )
+        ]
+        pages = [document.get(name) for document in documents for name in ("url", "outbox")]
+        return [*(row["url"] for row in boosts), *(page for page in pages if isinstance(page, str))]
+
+    @staticmethod
+    def _peer(row: dict[str, Any], now: datetime) -> Peer:
+        moment = to_ms(now)
+        return Peer(
+            origin=row["origin"], host=row["host"], first_seen=from_ms(row["first_seen"]),  # type: ignore[arg-type]
+            last_seen=from_ms(row["last_seen"]), speaks_rfc9421=(row["rfc9421_until"] or 0) > moment,  # type: ignore[arg-type]
+            takes_content_usage=(row["no_content_usage_until"] or 0) <= moment, rung=Rung(row["rung"]),
+        )  # fmt: skip
+
+    def rung(self, host: str) -> Rung:
+        """Return the highest rung of a host's origins."""
+        return Rung(self._db.value("SELECT max(rung) FROM peer WHERE host = :h", h=host) or Rung.UNKNOWN)
+
+    def save_rule(self, rule: Rule, now: datetime) -> None:
+        """Keep a rule; a host has one."""
+        self._db.run(
+            "INSERT INTO rule VALUES (:id, :host, :action, :note, :now) ON CONFLICT (host) DO UPDATE SET"
+            " action = excluded.action, note = excluded.note, id = excluded.id, created = excluded.created",
+            id=rule.id, host=rule.host, action=rule.action.word, note=rule.note, now=to_ms(now),
+        )  # fmt: skip
+
+    def clear_rule(self, host: str) -> bool:
+        """Remove the rule of a host; tell whether there was one."""
+        return bool(self._db.run("DELETE FROM rule WHERE host = :h", h=host))
+
+    def rules(self) -> list[Rule]:
+        """Return every rule."""
+        return [
+            Rule(id=row["id"], host=row["host"], action=Action[row["action"].upper()], note=row["note"])
+            for row in self._db.rows("SELECT * FROM rule ORDER BY host")
+        ]
+
+    def observe(
+        self, observation_id: str, origin: Origin, now: datetime, *, violation: Violation | None, proven: bool,
+        record: dict[str, Any],
+    ) -> Evidence:  # fmt: skip
+        """Keep one look at a peer with its evidence, hashed."""
+        text = dump(record)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self._db.run(
+            "INSERT INTO observation VALUES (:id, :host, :origin, :at, :violation, :proven, :evidence, :sha256, NULL)",
+            id=observation_id, host=origin.host, origin=str(origin), at=to_ms(now),
+            violation=violation.value if violation else None, proven=int(proven), evidence=text, sha256=digest,
+        )  # fmt: skip
+        return Evidence(
+            id=observation_id, host=origin.host, origin=str(origin), at=now, proven=proven, record=record,
+            violation=violation.value if violation else None, sha256=digest, cleared=None,
+        )  # fmt: skip
+
+    def observations(self, host: str) -> list[Observation]:
+        """Return what counts about a host: observations that no admin cleared."""
+        rows = self._db.rows("SELECT * FROM observation WHERE host = :h AND cleared IS NULL ORDER BY at, id", h=host)
+        return [
+            Observation(
+                id=row["id"], at=from_ms(row["at"]), evidence=row["id"], proven=bool(row["proven"]),  # type: ignore[arg-type]
+                violation=Violation(row["violation"]) if row["violation"] else None,
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def evidence(self, host: str, limit: int = 50) -> list[Evidence]:
+        """Return the newest records about a host, cleared ones too."""
+        rows = self._db.rows(
+            "SELECT * FROM observation WHERE host = :h ORDER BY at DESC, id DESC LIMIT :limit", h=host, limit=limit
+        )
+        return [
+            Evidence(
+                id=row["id"], host=row["host"], origin=row["origin"], at=from_ms(row["at"]), violation=row["violation"],  # type: ignore[arg-type]
+                proven=bool(row["proven"]), record=load(row["evidence"]), sha256=row["sha256"],
+                cleared=from_ms(row["cleared"]),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def clear_observations(self, host: str, now: datetime) -> int:
+        """Stop counting what was observed about a host; the records stay."""
+        return self._db.run(
+            "UPDATE observation SET cleared = :now WHERE host = :h AND cleared IS NULL", h=host, now=to_ms(now)
+        )
+
+    def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> None:
+        """Write one bounded audit line; only the newest ten thousand are kept."""
+        row = self._db.rows(
+            "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail) RETURNING id",
+            at=to_ms(now), event=event, host=host[:255], reason=reason[:80], detail=detail[:300],
+        )  # fmt: skip
+        self._db.run("DELETE FROM audit WHERE id <= :last", last=row[0]["id"] - MAX_AUDIT)
+
+    def audit_lines(self, host: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest audit lines."""
+        return self._db.rows(
+            "SELECT * FROM audit WHERE (:h IS NULL OR host = :h) ORDER BY id DESC LIMIT :limit", h=host, limit=limit
+        )

@@ -1,0 +1,123 @@
+"""One schema, one ordered list of migrations (sqlite-utils keeps which ran)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+MIGRATIONS = Migrations("gateway")
+
+_FIRST = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+CREATE TABLE account (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL, summary TEXT NOT NULL,
+  preset TEXT, prefs TEXT NOT NULL, approves BIGINT NOT NULL, discoverable BIGINT NOT NULL,
+  created BIGINT NOT NULL, updated BIGINT NOT NULL, deleted BIGINT, kind TEXT NOT NULL,
+  moved_to TEXT, aliases TEXT NOT NULL);
+
+CREATE TABLE private_key (
+  owner TEXT NOT NULL, kind TEXT NOT NULL, wrapped BLOB NOT NULL, public TEXT NOT NULL, created BIGINT NOT NULL,
+  PRIMARY KEY (owner, kind));
+
+CREATE TABLE token (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, label TEXT NOT NULL,
+  created BIGINT NOT NULL, last_used BIGINT, revoked BIGINT);
+
+CREATE TABLE object (
+  id TEXT PRIMARY KEY, local BIGINT NOT NULL, type TEXT NOT NULL, owner TEXT NOT NULL, visibility TEXT NOT NULL,
+  document TEXT NOT NULL, prefs TEXT NOT NULL, own_prefs TEXT NOT NULL, in_reply_to TEXT,
+  published BIGINT NOT NULL, updated BIGINT, deleted BIGINT);
+CREATE INDEX object_by_owner ON object (owner, published);
+CREATE INDEX object_by_reply ON object (in_reply_to);
+
+CREATE TABLE object_tag (object TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (object, tag));
+
+CREATE TABLE activity (
+  id TEXT PRIMARY KEY, actor TEXT NOT NULL, type TEXT NOT NULL, object TEXT NOT NULL, visibility TEXT NOT NULL,
+  body BLOB NOT NULL, created BIGINT NOT NULL, undone BIGINT);
+CREATE INDEX activity_by_actor ON activity (actor, created);
+
+CREATE TABLE media (
+  id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, media_type TEXT NOT NULL, size BIGINT NOT NULL,
+  sha256 TEXT NOT NULL, alt TEXT NOT NULL, created BIGINT NOT NULL, object TEXT);
+
+CREATE TABLE remote_actor (
+  id TEXT PRIMARY KEY, origin TEXT NOT NULL, name TEXT NOT NULL, inbox TEXT NOT NULL, shared_inbox TEXT,
+  document TEXT NOT NULL, fetched BIGINT NOT NULL, moved BIGINT, gone BIGINT);
+
+CREATE TABLE remote_key (id TEXT PRIMARY KEY, actor TEXT NOT NULL);
+
+CREATE TABLE follow (
+  follower TEXT NOT NULL, followed TEXT NOT NULL, activity TEXT NOT NULL, state TEXT NOT NULL,
+  created BIGINT NOT NULL, PRIMARY KEY (follower, followed));
+CREATE INDEX follow_by_followed ON follow (followed, state);
+CREATE INDEX follow_by_activity ON follow (activity);
+
+CREATE TABLE interaction (
+  kind TEXT NOT NULL, actor TEXT NOT NULL, object TEXT NOT NULL, activity TEXT NOT NULL, created BIGINT NOT NULL,
+  PRIMARY KEY (kind, actor, object));
+CREATE INDEX interaction_by_object ON interaction (object, kind);
+CREATE INDEX interaction_by_activity ON interaction (activity);
+
+CREATE TABLE block (
+  blocker TEXT NOT NULL, blocked TEXT NOT NULL, activity TEXT NOT NULL, created BIGINT NOT NULL,
+  PRIMARY KEY (blocker, blocked));
+
+CREATE TABLE undone (activity TEXT PRIMARY KEY, actor TEXT NOT NULL, at BIGINT NOT NULL);
+
+CREATE TABLE report (
+  id TEXT PRIMARY KEY, reporter TEXT NOT NULL, objects TEXT NOT NULL, content TEXT NOT NULL,
+  created BIGINT NOT NULL, closed BIGINT);
+
+CREATE TABLE statement (
+  id INTEGER PRIMARY KEY, scope TEXT NOT NULL, ref TEXT NOT NULL, prefs TEXT NOT NULL, conditions TEXT NOT NULL,
+  audience_kind TEXT NOT NULL, audience_value TEXT NOT NULL, declared_kind TEXT NOT NULL, declared_id TEXT NOT NULL,
+  declared_auth TEXT NOT NULL, carrier TEXT NOT NULL, revision TEXT NOT NULL, raw TEXT NOT NULL,
+  asserted BIGINT, observed BIGINT NOT NULL, expires BIGINT, projection_of TEXT, legacy BIGINT NOT NULL,
+  source TEXT NOT NULL, superseded BIGINT);
+CREATE INDEX statement_by_ref ON statement (ref, superseded);
+
+CREATE TABLE arrival (
+  id TEXT PRIMARY KEY, actor TEXT NOT NULL, origin TEXT NOT NULL, inbox TEXT NOT NULL, body BLOB NOT NULL,
+  headers TEXT NOT NULL, verdict TEXT NOT NULL, received BIGINT NOT NULL, settled BIGINT, outcome TEXT);
+
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, lane TEXT NOT NULL, peer TEXT NOT NULL, payload TEXT NOT NULL,
+  due BIGINT NOT NULL, attempts BIGINT NOT NULL, state TEXT NOT NULL, lease_owner TEXT, lease_until BIGINT,
+  status BIGINT, problem TEXT, created BIGINT NOT NULL, finished BIGINT);
+CREATE INDEX job_due ON job (state, due);
+CREATE INDEX job_lane ON job (lane, id);
+CREATE INDEX job_peer ON job (peer, state);
+
+CREATE TABLE recipient (object TEXT NOT NULL, inbox TEXT NOT NULL, PRIMARY KEY (object, inbox));
+
+CREATE TABLE peer (
+  origin TEXT PRIMARY KEY, host TEXT NOT NULL, first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL,
+  rfc9421_until BIGINT, no_content_usage_until BIGINT, rung TEXT NOT NULL);
+CREATE INDEX peer_by_host ON peer (host);
+
+CREATE TABLE rule (
+  id TEXT PRIMARY KEY, host TEXT NOT NULL UNIQUE, action TEXT NOT NULL, note TEXT NOT NULL, created BIGINT NOT NULL);
+
+CREATE TABLE observation (
+  id TEXT PRIMARY KEY, host TEXT NOT NULL, origin TEXT NOT NULL, at BIGINT NOT NULL, violation TEXT,
+  proven BIGINT NOT NULL, evidence TEXT NOT NULL, sha256 TEXT NOT NULL, cleared BIGINT);
+CREATE INDEX observation_by_host ON observation (host, cleared, at);
+
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY, at BIGINT NOT NULL, event TEXT NOT NULL, host TEXT NOT NULL, reason TEXT NOT NULL,
+  detail TEXT NOT NULL);
+"""
+
+
+@MIGRATIONS(name="0001_first")
+def first(database: sqlite_utils.Database) -> None:
+    """Make every table."""
+    for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            database.execute(statement)

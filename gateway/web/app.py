@@ -1,0 +1,73 @@
+"""The web application: one route table, one middleware list, one table of error renderers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from gateway.errors import GatewayError
+from gateway.web import client, discovery, federation, feeds, media, pages, problems
+from gateway.web.middleware import Bounds, Dress
+
+if TYPE_CHECKING:
+    from gateway.runtime import Gateway
+
+STATIC = Path(__file__).parent / "static"
+TID = "{tid}"
+
+ROUTES = [
+    Route("/.well-known/webfinger", discovery.find),
+    Route("/.well-known/host-meta", discovery.host_meta),
+    Route("/.well-known/nodeinfo", discovery.nodeinfo_links),
+    Route("/.well-known/tdmrep.json", discovery.tdmrep),
+    Route("/nodeinfo/2.1", discovery.nodeinfo_document),
+    Route("/robots.txt", discovery.robots),
+    Route("/policies/tdm.json", discovery.tdm_policy),
+    Route("/livez", discovery.livez),
+    Route("/readyz", discovery.readyz),
+    Route("/inbox", federation.inbox, methods=["POST"]),
+    Route("/actor", federation.instance_actor),
+    Route("/actor/inbox", federation.inbox, methods=["POST"]),
+    Route("/users/{name}", federation.actor),
+    Route("/users/{name}/inbox", federation.inbox, methods=["POST"]),
+    Route("/users/{name}/outbox", federation.outbox, methods=["GET"]),
+    Route("/users/{name}/outbox", client.outbox, methods=["POST"]),
+    Route("/users/{name}/followers", federation.followers),
+    Route("/users/{name}/following", federation.following),
+    Route("/users/{name}/featured", federation.featured),
+    Route(f"/posts/{TID}", federation.post),
+    Route(f"/posts/{TID}/replies", federation.replies),
+    Route(f"/activities/{TID}", federation.activity),
+    Route("/media/{media_id}/{file_name}", media.file),
+    Route("/", pages.home),
+    Route("/about", pages.about),
+    Route("/about/policy", pages.policy),
+    Route("/about/federation", pages.federation),
+    Route("/problems/{code}", pages.problem),
+    Route("/@{name}.atom", feeds.account_atom),
+    Route("/@{name}", pages.profile),
+    Route(f"/@{{name}}/{TID}", pages.post),
+    Mount("/static", StaticFiles(directory=STATIC)),
+]
+
+# Outermost first.
+MIDDLEWARE = [Middleware(Dress), Middleware(Bounds)]
+
+RENDERERS = {
+    GatewayError: problems.on_gateway_error,
+    HTTPException: problems.on_http_exception,
+    Exception: problems.on_crash,
+}
+
+
+def build(gateway: Gateway) -> Starlette:
+    """Return the application over an open gateway."""
+    app = Starlette(routes=ROUTES, middleware=MIDDLEWARE, exception_handlers=dict(RENDERERS))
+    app.state.gateway = gateway
+    return app

@@ -1,0 +1,92 @@
+"""What a handler finds out about a request before it does anything: kit, language, wishes, the signed form."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.negotiation import wants_html
+from gateway.errors import TooLarge
+from gateway.jsonld.strict import MAX_BODY
+from gateway.signatures.request import SignedRequest
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection, Request
+
+    from gateway.flows.kit import Kit
+    from gateway.preferences import Preferences
+
+LANGUAGES = ("en", "ja")
+
+
+def kit_of(request: HTTPConnection) -> Kit:
+    """Return the kit of the gateway that serves this request."""
+    kit: Kit = request.app.state.gateway.kit
+    return kit
+
+
+def language_of(request: HTTPConnection) -> str:
+    """Return "ja" or "en": the first of them that Accept-Language names, ``?lang=`` before it."""
+    asked = request.query_params.get("lang", "")
+    if asked in LANGUAGES:
+        return asked
+    for part in request.headers.get("accept-language", "").split(","):
+        name = part.partition(";")[0].strip().lower().partition("-")[0]
+        if name in LANGUAGES:
+            return name
+    return "en"
+
+
+def prefers_html(request: HTTPConnection) -> bool:
+    """Tell whether a person with a browser asks."""
+    return wants_html(request.headers.get("accept", ""))
+
+
+def client_address(request: HTTPConnection) -> str:
+    """Return the address of the client: the peer's own, or what a trusted proxy says.
+
+    X-Forwarded-For is read from the right, past proxies that are trusted themselves; it never
+    changes scheme or host.
+    """
+    networks = [ipaddress.ip_network(network) for network in kit_of(request).settings.trusted_proxies]
+    address = request.client.host if request.client is not None else ""
+    hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
+    while hops and _within(address, networks):
+        address = hops.pop()
+    return address[:64]
+
+
+def _within(address: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
+
+
+def state_preferences(request: HTTPConnection, prefs: Preferences) -> None:
+    """Say which preferences the headers of this response state; the instance's own otherwise."""
+    request.scope.setdefault("state", {})["preferences"] = prefs
+
+
+def signed_request(request: Request, body: bytes = b"") -> SignedRequest:
+    """Return the request as signatures see it: the target is built from the configured origin."""
+    raw_path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope.get("query_string", b"")
+    path = raw_path.partition(b"?")[0].decode("latin-1")
+    target = kit_of(request).base + path + (f"?{query.decode('latin-1')}" if query else "")
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    return SignedRequest(method=request.method, target=target, headers=headers, body=body)
+
+
+async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
+    """Return the body; raise TooLarge as soon as it is known to be longer than ``limit`` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"{declared} bytes announced")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"more than {limit} bytes")
+    return bytes(body)

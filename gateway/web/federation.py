@@ -1,0 +1,184 @@
+"""ActivityPub between servers: inboxes, actors, collections, objects, activities."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.responses import RedirectResponse, Response
+
+from gateway.activitypub import actor as actors
+from gateway.activitypub import collection as collections
+from gateway.activitypub.negotiation import is_activity_type
+from gateway.errors import GatewayError, NotFound, UnsupportedMediaType
+from gateway.flows import inbound, outbound
+from gateway.flows.profile import profile_of
+from gateway.jsonld.strict import read_object
+from gateway.observe.logs import log
+from gateway.observe.names import ARRIVAL
+from gateway.web.access import account_of, check_visible, is_unsigned, requester
+from gateway.web.context import client_address, kit_of, prefers_html, read_body, signed_request, state_preferences
+from gateway.web.respond import VARY, document_response, stored_response
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from gateway.store.objects import Stored
+
+SEE_OTHER = 303
+GONE = 410
+
+
+async def inbox(request: Request) -> Response:
+    """Take an activity: 202 when it is durable."""
+    kit, started = kit_of(request), time.perf_counter()
+    line = log().bind(client=client_address(request), path=request.url.path)
+    try:
+        received = await _take(request)
+    except GatewayError as error:
+        line.info(ARRIVAL, answer=error.status, outcome=error.reason, problem=str(error), ms=_since(started))
+        if error.status < 500:  # noqa: PLR2004 - RFC 9110
+            kit.store.peers.audit(kit.clock.now(), ARRIVAL, "", error.reason, str(error))
+        raise
+    facts = {"activity": received.activity, "type": received.type, "peer": received.peer, "scheme": received.scheme}
+    line.info(ARRIVAL, answer=202, outcome=received.outcome, ms=_since(started), **facts)
+    return Response(status_code=202)
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
+
+
+async def _take(request: Request) -> inbound.Received:
+    """Check what needs no parsing, read the body within its bound, hand both on."""
+    if "name" in request.path_params:
+        account_of(request)
+    if not is_activity_type(request.headers.get("content-type", "")):
+        raise UnsupportedMediaType(request.headers.get("content-type", "")[:100])
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("content codings are not taken: the digest would be ambiguous")
+    body = await read_body(request)
+    return await inbound.receive(kit_of(request), signed_request(request, body))
+
+
+async def instance_actor(request: Request) -> Response:
+    """Show the actor that speaks for the instance; readable without a signature."""
+    kit = kit_of(request)
+    if prefers_html(request):
+        return RedirectResponse(f"{kit.base}/about", SEE_OTHER, {"vary": VARY})
+    account = kit.store.accounts.by_id(kit.instance_actor)
+    if account is None:
+        raise NotFound("instance actor")
+    document = actors.instance_actor(profile_of(kit, account))
+    return document_response(request, document, outbound.actor_statements(kit, account), actor=True)
+
+
+async def actor(request: Request) -> Response:
+    """Show an actor: whole to who signs, key-only to who does not, a page to people."""
+    kit, account = kit_of(request), account_of(request)
+    if prefers_html(request):
+        return RedirectResponse(f"{kit.base}/@{account.name}", SEE_OTHER, {"vary": VARY})
+    profile = profile_of(kit, account)
+    statements = outbound.actor_statements(kit, account)
+    if is_unsigned(request) and kit.settings.authorized_fetch:
+        return document_response(request, actors.key_only(profile), statements, actor=True)
+    await requester(request)
+    return document_response(request, actors.actor(profile), statements, actor=True)
+
+
+async def followers(request: Request) -> Response:
+    """Count followers; who they are stays between them and the account."""
+    return await _counted(request, "followers")
+
+
+async def following(request: Request) -> Response:
+    """Count whom the account follows."""
+    return await _counted(request, "following")
+
+
+async def _counted(request: Request, name: str) -> Response:
+    kit, account = kit_of(request), account_of(request)
+    await requester(request, is_collection=True)
+    relations = kit.store.relations
+    members = relations.followers(account.id) if name == "followers" else relations.following(account.id)
+    document = collections.collection(f"{account.id}/{name}", len(members), first=False, owner=account.id)
+    return document_response(request, document, outbound.actor_statements(kit, account))
+
+
+async def featured(request: Request) -> Response:
+    """Show pinned posts (none can be pinned yet: an empty collection is what readers expect then)."""
+    kit, account = kit_of(request), account_of(request)
+    await requester(request, is_collection=True)
+    document = collections.inline(f"{account.id}/featured", [], owner=account.id)
+    return document_response(request, document, outbound.actor_statements(kit, account))
+
+
+async def outbox(request: Request) -> Response:
+    """Show what an account published openly, newest first, in pages."""
+    kit, account = kit_of(request), account_of(request)
+    await requester(request, is_collection=True)
+    statements = outbound.actor_statements(kit, account)
+    collection_id = f"{account.id}/outbox"
+    total = kit.store.objects.outbox_size(account.id)
+    cursor = request.query_params.get("page")
+    if cursor is None:
+        document = collections.collection(collection_id, total, first=total > 0, owner=account.id)
+        return document_response(request, document, statements)
+    before = None if cursor == "1" else f"{kit.base}/activities/{cursor}"
+    sent = kit.store.objects.outbox(account.id, before=before, limit=collections.PAGE_SIZE + 1)
+    shown = sent[: collections.PAGE_SIZE]
+    following_page = shown[-1].id.rpartition("/")[2] if len(sent) > len(shown) else None
+    items = [_embedded(activity.body) for activity in shown]
+    document = collections.page(collection_id, items, cursor=cursor, following=following_page, total=total)
+    return document_response(request, document, statements)
+
+
+def _embedded(body: bytes) -> dict[str, object]:
+    return {name: value for name, value in read_object(body).items() if name != "@context"}
+
+
+async def post(request: Request) -> Response:
+    """Show one of our objects, or the Tombstone of what it was."""
+    kit = kit_of(request)
+    object_id = f"{kit.base}/posts/{request.path_params['tid']}"
+    if prefers_html(request):
+        return _to_page(request, kit.store.objects.get(object_id))
+    asker = await requester(request)
+    stored = check_visible(kit, kit.store.objects.get(object_id), asker)
+    statements = outbound.statements_about(kit, object_id)
+    status = GONE if stored.deleted is not None else 200
+    return document_response(request, stored.document, statements, status=status)
+
+
+def _to_page(request: Request, stored: Stored | None) -> Response:
+    kit = kit_of(request)
+    found = check_visible(kit, stored, None)
+    account = kit.store.accounts.by_id(found.owner)
+    name = account.name if account is not None else ""
+    return RedirectResponse(f"{kit.base}/@{name}/{found.id.rpartition('/')[2]}", SEE_OTHER, {"vary": VARY})
+
+
+async def replies(request: Request) -> Response:
+    """Show the open replies to one of our objects."""
+    kit = kit_of(request)
+    object_id = f"{kit.base}/posts/{request.path_params['tid']}"
+    asker = await requester(request, is_collection=True)
+    stored = check_visible(kit, kit.store.objects.get(object_id), asker)
+    items = [reply.id for reply in kit.store.objects.replies(object_id)]
+    document = collections.inline(f"{object_id}/replies", items, owner=stored.owner)
+    return document_response(request, document, outbound.statements_about(kit, object_id))
+
+
+async def activity(request: Request) -> Response:
+    """Show one of our activities to those it was for: the very bytes that were delivered."""
+    kit = kit_of(request)
+    asker = await requester(request)
+    sent = kit.store.objects.activity(f"{kit.base}/activities/{request.path_params['tid']}")
+    if sent is None or sent.undone or not (sent.visibility.is_open or asker == sent.object):
+        raise NotFound("missing or hidden")
+    stored = kit.store.objects.get(sent.object)
+    if stored is not None:
+        if sent.type in ("Create", "Update"):
+            check_visible(kit, stored, asker)
+        state_preferences(request, stored.prefs)
+    return stored_response(request, sent.body)

@@ -1,0 +1,119 @@
+"""The onion around every handler, as one list in ``app``: bounds, host, preferences, protective headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+
+from gateway.carriers import http_headers
+from gateway.errors import BadInput, BadUrl, GatewayError, HeadersTooLarge, Text, WrongHost
+from gateway.preferences import Preferences
+from gateway.settings import LOCAL_HOSTS
+from gateway.urls import DEFAULT_PORTS, normalise_host
+from gateway.web.context import kit_of
+from gateway.web.problems import render_error
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gateway.settings import Settings
+
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32 * 1024
+ANY_HOST = frozenset({"/livez", "/readyz"})
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_PROTECTIVE = (
+    ("content-security-policy", CSP),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "interest-cohort=(), browsing-topics=()"),
+)
+
+
+class Bounds:
+    """Refuses oversized headers and foreign hosts before anything else looks at a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, then hand on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        try:
+            _check_headers(scope)
+            if scope["path"] not in ANY_HOST:
+                _check_host(scope, kit_of(request).settings)
+        except GatewayError as error:
+            await render_error(request, error)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+def _check_headers(scope: Scope) -> None:
+    headers = scope["headers"]
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        raise HeadersTooLarge(f"{len(headers)} header fields")
+
+
+def _check_host(scope: Scope, settings: Settings) -> None:
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) != 1:
+        raise BadInput(f"{len(hosts)} Host fields", detail=Text("Exactly one Host field is needed.", "Hostヘッダーは1つだけ必要です。"))
+    host, port = _split_host(hosts[0], settings)
+    origin = settings.origin
+    same = {origin.host} | (LOCAL_HOSTS if settings.is_local else frozenset())
+    if host not in same or port != origin.port:
+        raise WrongHost(hosts[0][:100])
+
+
+def _split_host(value: str, settings: Settings) -> tuple[str, int]:
+    name, colon, port = value.rpartition(":")
+    if not colon or value.endswith("]"):
+        name, port = value, ""
+    try:
+        number = int(port) if port else DEFAULT_PORTS[settings.origin.scheme]
+        return normalise_host(name), number
+    except (BadUrl, ValueError) as error:
+        raise WrongHost(f"{value[:100]!r}") from error
+
+
+class Dress:
+    """Puts the usage preferences and the protective headers on every response that has content."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and dress the answer on its way out."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        kit = kit_of(Request(scope))
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _PROTECTIVE:
+                    headers.setdefault(name, value)
+                if kit.settings.origin.scheme == "https":
+                    headers.setdefault("strict-transport-security", "max-age=31536000")
+                if message["status"] != 204:  # noqa: PLR2004 - no content, nothing to say about it
+                    for name, value in http_headers.render(_preferences(scope, kit.settings), kit.policy_url):
+                        headers[name] = value
+            await send(message)
+
+        await self.app(scope, receive, dressed)
+
+
+def _preferences(scope: Scope, settings: Settings) -> Preferences:
+    stated = scope.get("state", {}).get("preferences")
+    return stated if isinstance(stated, Preferences) else settings.instance_preferences

@@ -1,0 +1,105 @@
+"""Pages for people: start, profile, post, about, policy, federation, problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse, Response
+
+from gateway.activitypub.actor import IMPLEMENTS
+from gateway.carriers.jsonld_terms import combined_at_home
+from gateway.errors import Gone
+from gateway.flows import outbound
+from gateway.policy.reasons import SENTENCES, Reason
+from gateway.web.access import account_of, check_visible
+from gateway.web.context import kit_of, language_of
+from gateway.web.templates import render
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from gateway.flows.kit import Kit
+    from gateway.preferences import Preferences
+    from gateway.store.objects import Stored
+
+SHOWN = 20
+HEADERS = {"vary": "Accept, Accept-Language", "cache-control": "private, no-cache"}
+
+
+def _page(request: Request, name: str, values: dict[str, object], prefs: Preferences | None = None, status: int = 200) -> Response:
+    return HTMLResponse(render(request, name, values, prefs), status, HEADERS)
+
+
+async def home(request: Request) -> Response:
+    """Show who publishes here."""
+    kit = kit_of(request)
+    accounts = [account for account in kit.store.accounts.all() if account.discoverable]
+    return _page(request, "home.html", {"accounts": accounts, "domain": kit.settings.domain})
+
+
+async def profile(request: Request) -> Response:
+    """Show an account with its posts and what it asks."""
+    kit, account = kit_of(request), account_of(request)
+    posts = [_shown(kit, post) for post in kit.store.objects.by_owner(account.id, limit=SHOWN)]
+    prefs = combined_at_home(outbound.actor_statements(kit, account))
+    values = {"account": account, "posts": posts, "domain": kit.settings.domain}
+    return _page(request, "profile.html", values, prefs)
+
+
+async def post(request: Request) -> Response:
+    """Show one open post with what its author asks."""
+    kit, account = kit_of(request), account_of(request)
+    stored = check_visible(kit, kit.store.objects.get(f"{kit.base}/posts/{request.path_params['tid']}"), None)
+    if stored.deleted is not None:
+        raise Gone(stored.id)
+    replies = [_shown(kit, reply) for reply in kit.store.objects.replies(stored.id)]
+    values = {"account": account, "post": _shown(kit, stored), "replies": replies, "domain": kit.settings.domain}
+    return _page(request, "post.html", values, stored.prefs)
+
+
+def _shown(kit: Kit, stored: Stored) -> dict[str, object]:
+    """Return what a template shows of an object; its HTML was made or cleaned here."""
+    document = stored.document
+    attached = document.get("attachment")
+    return {
+        "id": stored.id,
+        "page": str(document.get("url") or stored.id),
+        "owner": stored.owner,
+        "html": str(document.get("content", "")),
+        "warning": str(document.get("summary") or ""),
+        "published": stored.published,
+        "edited": stored.updated is not None,
+        "reply_to": stored.in_reply_to,
+        "media": [item for item in attached if isinstance(item, dict)] if isinstance(attached, list) else [],
+        "local": stored.local,
+        "likes": len(kit.store.relations.interactions(stored.id, "Like")),
+        "boosts": len(kit.store.relations.interactions(stored.id, "Announce")),
+    }
+
+
+async def about(request: Request) -> Response:
+    """Say what this server is."""
+    kit = kit_of(request)
+    return _page(request, "about.html", {"settings": kit.settings})
+
+
+async def policy(request: Request) -> Response:
+    """Say what is asked of everybody, when a peer is refused, and where to appeal."""
+    kit = kit_of(request)
+    reasons = [(reason.value, SENTENCES[reason].in_language(language_of(request))) for reason in Reason]
+    return _page(request, "policy.html", {"settings": kit.settings, "reasons": reasons})
+
+
+async def federation(request: Request) -> Response:
+    """Describe the protocols (FEP-67ff)."""
+    return _page(request, "federation.html", {"implements": IMPLEMENTS})
+
+
+async def problem(request: Request) -> Response:
+    """Explain a problem or reason code: the target of a problem document's ``type``."""
+    code = request.path_params["code"]
+    known = {reason.value: SENTENCES[reason] for reason in Reason}
+    text = known.get(code)
+    sentence = text.in_language(language_of(request)) if text is not None else ""
+    document = {"title": code, "detail": sentence, "code": code}
+    return _page(request, "problem.html", {"problem": document, "status": 0})
