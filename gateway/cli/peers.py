@@ -11,10 +11,12 @@ from gateway.cli.output import Run, command
 from gateway.errors import NotFound
 from gateway.flows import moderate, watch
 from gateway.policy.rules import Action
+from gateway.urls import origin_of
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.store.peers import Evidence
+    from gateway.urls import Origin
 
 app = typer.Typer(help="Other servers and what we decided about them.", no_args_is_help=True)
 Host = Annotated[str, typer.Argument(help="Host name or URL.")]
@@ -28,20 +30,21 @@ def _evidence(found: Evidence) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def described(kit: Kit, host: str) -> dict[str, Any]:
+def described(kit: Kit, origin: Origin) -> dict[str, Any]:
     """Return a peer with standing, decision, because and evidence."""
-    standing, decision = moderate.standing_of(kit, host), moderate.decision_about(kit, host)
+    standing, decision = moderate.standing_of(kit, origin), moderate.decision_about(kit, origin)
     rule = next((r for r in kit.store.peers.rules() if r.id == decision.rule), None)
     return {
-        "host": host,
-        "origins": kit.store.peers.origins_of(host),
+        "host": origin.host,
+        "origin": str(origin),
+        "known": str(origin) in kit.store.peers.origins_of(origin.host),
         "standing": {"rung": standing.rung.value, "violation": standing.violation, "count": standing.count},
         "decision": decision.as_json(),
         "rule": {"host": rule.host, "action": rule.action.word, "note": rule.note} if rule else None,
-        "evidence": [_evidence(found) for found in kit.store.peers.evidence(host)],
+        "evidence": [_evidence(found) for found in kit.store.peers.evidence(origin)],
         "audit": [
             {"at": line["at"], "event": line["event"], "reason": line["reason"], "detail": line["detail"]}
-            for line in kit.store.peers.audit_lines(host, limit=20)
+            for line in kit.store.peers.audit_lines(origin.host, limit=20)
         ],
     }
 
@@ -53,7 +56,7 @@ async def list_peers(run: Run) -> None:
         kit = gateway.kit
         rows = []
         for peer in kit.store.peers.all(kit.clock.now()):
-            decision = moderate.decision_about(kit, peer.host)
+            decision = moderate.decision_about(kit, origin_of(peer.origin))
             rows.append({
                 "origin": peer.origin, "host": peer.host, "rung": peer.rung.value, "decision": decision.action.word,
                 "reason": decision.reason.value, "signature": "rfc9421" if peer.speaks_rfc9421 else "cavage",
@@ -67,17 +70,18 @@ async def show(run: Run, host: Host) -> None:
     """Show a server's standing, the decision, because of what, and the evidence."""
     async with run.gateway() as gateway:
         kit = gateway.kit
-        name = moderate.host_of(host)
-        found = described(kit, name)
-        known = found["origins"] or found["evidence"] or found["rule"]
-        if not known:
-            raise NotFound(f"nothing is known about {name}")
+        every = [described(kit, origin) for origin in moderate.peers_at(kit, host)]
+        # Several ports of one host are several peers; the one that fares worst is shown first.
+        every.sort(key=lambda peer: Action[peer["decision"]["action"].upper()], reverse=True)
+        found = {**every[0], "others": [{"origin": p["origin"], "decision": p["decision"]} for p in every[1:]]}
+        if not (found["known"] or found["evidence"] or found["rule"]):
+            raise NotFound(f"nothing is known about {host}; see: gateway peers list")
         if run.json or run.jsonl:
             run.one(found)
             return
         decision, standing = found["decision"], found["standing"]
         run.one({
-            "host": name, "standing": f"{standing['rung']}, {standing['violation'] or 'no violation'}",
+            "peer": found["origin"], "standing": f"{standing['rung']}, {standing['violation'] or 'no violation'}",
             "decision": decision["action"], "reason": decision["reason"], "because": decision["because"],
             "evidence": decision["evidence"],
         })  # fmt: skip
@@ -118,7 +122,7 @@ async def refuse(run: Run, host: Host, note: Note = "") -> None:
 async def clear(run: Run, host: Host) -> None:
     """Remove the rule and stop counting what was observed; the records stay."""
     async with run.gateway() as gateway:
-        had, cleared = moderate.clear(gateway.kit, moderate.host_of(host))
+        had, cleared = moderate.clear(gateway.kit, host)
         run.one({"host": moderate.host_of(host), "rule_removed": had, "observations_cleared": cleared})
 
 
@@ -132,13 +136,12 @@ async def preview(
         chosen = Action[action.upper()] if action.upper() in Action.__members__ else Action.REFUSE
         rows = []
         for moved in moderate.preview_rule(kit, moderate.host_of(host), chosen):
-            origins = kit.store.peers.origins_of(moved.host)
             rows.append({
-                "host": moved.host, "before": moved.before.action.word, "after": moved.after.action.word,
-                "followers": sum(kit.store.relations.count_followers_from(origin) for origin in origins),
-                "queued": sum(len(kit.store.work.jobs(kind="deliver", peer=origin)) for origin in origins),
+                "peer": moved.peer, "before": moved.before.action.word, "after": moved.after.action.word,
+                "followers": kit.store.relations.count_followers_from(moved.peer),
+                "queued": len(kit.store.work.jobs(kind="deliver", peer=moved.peer)),
             })  # fmt: skip
-        run.many(rows, ["host", "before", "after", "followers", "queued"], "No known server would be moved.")
+        run.many(rows, ["peer", "before", "after", "followers", "queued"], "No known server would be moved.")
 
 
 @command(app, "probe")

@@ -36,7 +36,7 @@ async def deliver(kit: Kit, job: Job) -> None:
     inbox = str(job.payload["inbox"])
     sent = kit.store.objects.activity(str(job.payload["activity"]))
     origin = origin_of(inbox)
-    decision = decision_about(kit, origin.host)
+    decision = decision_about(kit, origin)
     limited = decision.action is Action.LIMIT and bool(job.payload.get("media"))
     if sent is None or decision.refuses or limited:
         reason = decision.reason.value if sent is not None else "activity-gone"

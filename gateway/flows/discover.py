@@ -50,9 +50,9 @@ async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
     if remembered is not None:
         raise RemoteAnswer(f"{url} failed a moment ago", remote_status=remembered[0])
     origin = origin_of(url)
-    decision = decision_about(kit, origin.host)
+    decision = decision_about(kit, origin)
     if decision.refuses:
-        raise refused(kit, origin.host, decision)
+        raise refused(kit, origin, decision)
     first = message.SCHEME if kit.store.peers.get(origin, kit.clock.now()).speaks_rfc9421 else cavage.SCHEME
     other = cavage.SCHEME if first == message.SCHEME else message.SCHEME
     try:

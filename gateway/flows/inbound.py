@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.signatures.verdict import Verdict
     from gateway.signatures.verify import Opened
     from gateway.store.relations import RemoteActor
+    from gateway.urls import Origin
 
 RETRY_SECONDS = 300
 KEPT_HEADERS = frozenset(
@@ -53,19 +54,19 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         return Received(outcome="ignored-stranger")
     if not opened.ok:
         raise unauthenticated(verify.close(opened, None, actor))
-    host = origin_of(actor).host
-    _refuse_early(kit, host, opened)
+    origin = origin_of(actor)
+    _refuse_early(kit, origin, opened)
     verdict = await judge(kit, opened, actor)
     if not verdict.ok:
         raise unauthenticated(verdict)
     activity_id = id_checked(document, actor)
     if judge_labels(kit, document, verdict, request) is not None:
-        decision = decision_about(kit, host)
+        decision = decision_about(kit, origin)
         if decision.refuses:
-            raise refused(kit, host, decision)
+            raise refused(kit, origin, decision)
     kept = _keep(kit, request, activity_id, verdict)
     return Received(
-        outcome="accepted" if kept else "already-known", activity=activity_id, type=type_of(document), peer=host,
+        outcome="accepted" if kept else "already-known", activity=activity_id, type=type_of(document), peer=str(origin),
         scheme=verdict.scheme,
     )  # fmt: skip
 
@@ -76,9 +77,9 @@ def _is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) -
     return about_itself and kit.store.relations.actor(actor) is None
 
 
-def _refuse_early(kit: Kit, host: str, opened: Opened) -> None:
-    """Refuse before any fetch: the actor's host, and the key's."""
-    for candidate in {host, origin_of(opened.key_id).host}:
+def _refuse_early(kit: Kit, origin: Origin, opened: Opened) -> None:
+    """Refuse before any fetch: the actor's server, and the key's."""
+    for candidate in {origin, origin_of(opened.key_id)}:
         enforce(kit, candidate, ARRIVAL)
 
 
@@ -149,7 +150,7 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     opened = verify.open_request(request, kit.clock.now())
     if not opened.ok:
         raise unauthenticated(verify.close(opened, None, None))
-    enforce(kit, origin_of(opened.key_id).host, "fetch")
+    enforce(kit, origin_of(opened.key_id), "fetch")
     known = kit.store.relations.actor_of_key(opened.key_id)
     if known is None:
         known = await _owner_of(kit, opened.key_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.labels import mentions_of
 from gateway.activitypub.properties import id_of, nodes
 from gateway.carriers.reading import Source
-from gateway.errors import BadUrl, Refused
+from gateway.errors import Refused
 from gateway.policy.contradiction import contradictions
 from gateway.policy.decide import Decision, decide
 from gateway.policy.preview import Moved, preview
@@ -16,10 +16,10 @@ from gateway.policy.reasons import SENTENCES
 from gateway.policy.rules import Action, Rule
 from gateway.policy.standing import Standing, Violation, standing
 from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
-from gateway.urls import normalise_host, origin_of
+from gateway.urls import Origin, normalise_host, origin_of, try_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gateway.flows.kit import Kit
     from gateway.preferences import Category, Statement
@@ -28,46 +28,57 @@ if TYPE_CHECKING:
     from gateway.store.peers import Evidence
 
 
-def standing_of(kit: Kit, host: str) -> Standing:
-    """Return where a host is on the ladder."""
+def standing_of(kit: Kit, origin: Origin) -> Standing:
+    """Return where a peer is on the ladder."""
     peers = kit.store.peers
-    return standing(peers.observations(host), kit.clock.now(), peers.rung(host))
+    return standing(peers.observations(origin), kit.clock.now(), peers.rung(origin))
 
 
-def decision_about(kit: Kit, host: str) -> Decision:
-    """Return what we do with a host (normal form)."""
+def decision_about(kit: Kit, origin: Origin) -> Decision:
+    """Return what we do with a peer: the admin's rules are about its host, observations about itself."""
     return decide(
-        host, rules=kit.store.peers.rules(), standing=standing_of(kit, host), mode=kit.settings.peer_mode
+        origin.host, rules=kit.store.peers.rules(), standing=standing_of(kit, origin), mode=kit.settings.peer_mode
     )
 
 
-def refused(kit: Kit, host: str, decision: Decision) -> Refused:
+def refused(kit: Kit, origin: Origin, decision: Decision) -> Refused:
     """Return the answer to a refused peer: reason code, evidence id, where to appeal."""
     return Refused(
-        f"{host}: {decision.reason.value}",
+        f"{origin}: {decision.reason.value}",
         code=decision.reason.value,
         detail=SENTENCES[decision.reason],
-        extra=(("evidence", list(decision.evidence)), ("appeal", kit.settings.appeal), ("peer", host)),
+        extra=(("evidence", list(decision.evidence)), ("appeal", kit.settings.appeal), ("peer", str(origin))),
     )
 
 
-def enforce(kit: Kit, host: str, event: str) -> Decision:
-    """Return the decision about a host; audit and raise Refused when it is refused."""
-    decision = decision_about(kit, host)
+def enforce(kit: Kit, origin: Origin, event: str) -> Decision:
+    """Return the decision about a peer; audit and raise Refused when it is refused."""
+    decision = decision_about(kit, origin)
     if decision.refuses:
-        kit.store.peers.audit(kit.clock.now(), event, host, decision.reason.value)
-        raise refused(kit, host, decision)
+        kit.store.peers.audit(kit.clock.now(), event, origin.host, decision.reason.value, str(origin))
+        raise refused(kit, origin, decision)
     return decision
 
 
-def stop_deliveries(kit: Kit, host: str) -> int:
-    """Drop what is queued for a host that is refused now; return how many deliveries that were."""
-    decision = decision_about(kit, host)
-    if not decision.refuses:
-        return 0
-    now = kit.clock.now()
-    origins = kit.store.peers.origins_of(host)
-    return sum(kit.store.work.drop_for_peer(origin, now, decision.reason.value) for origin in origins)
+def stop_deliveries(kit: Kit, origins: Iterable[Origin]) -> int:
+    """Drop what is queued for those peers that are refused now; return how many deliveries that were."""
+    stopped = 0
+    for origin in origins:
+        decision = decision_about(kit, origin)
+        if decision.refuses:
+            stopped += kit.store.work.drop_for_peer(str(origin), kit.clock.now(), decision.reason.value)
+    return stopped
+
+
+def peers_at(kit: Kit, text: str) -> list[Origin]:
+    """Return the peers that a URL, ``host:port`` or host names: known ones, or the likeliest unknown one."""
+    named = try_origin(text)
+    if named is not None:
+        return [named]
+    host, _, port = text.partition(":")
+    known = [origin_of(origin) for origin in kit.store.peers.origins_of(host_of(text))]
+    exact = [origin for origin in known if origin.host == normalise_host(host) and port in ("", str(origin.port))]
+    return exact or [origin_of(f"https://{text}")]
 
 
 def set_rule(kit: Kit, host: str, action: Action, note: str = "") -> tuple[Rule, int]:
@@ -76,23 +87,25 @@ def set_rule(kit: Kit, host: str, action: Action, note: str = "") -> tuple[Rule,
     with kit.store.transaction():
         kit.store.peers.save_rule(rule, kit.clock.now())
         kit.store.peers.audit(kit.clock.now(), "rule", rule.host, action.word, note)
-        stopped = stop_deliveries(kit, rule.host)
+        known = [origin_of(origin) for origin in kit.store.peers.origins_of(rule.host)]
+        stopped = stop_deliveries(kit, known)
     return rule, stopped
 
 
 def clear(kit: Kit, host: str) -> tuple[bool, int]:
     """Remove the rule about a host and stop counting what was observed; return whether and how many."""
-    host = normalise_host(host)
+    name, now = host_of(host), kit.clock.now()
     with kit.store.transaction():
-        had = kit.store.peers.clear_rule(host)
-        cleared = kit.store.peers.clear_observations(host, kit.clock.now())
-        kit.store.peers.audit(kit.clock.now(), "rule", host, "clear")
+        had = kit.store.peers.clear_rule(name)
+        cleared = sum(kit.store.peers.clear_observations(origin, now) for origin in peers_at(kit, host))
+        kit.store.peers.audit(now, "rule", name, "clear")
     return had, cleared
 
 
 def preview_rule(kit: Kit, host: str, action: Action) -> tuple[Moved, ...]:
     """Return which known peers a rule would move."""
-    peers = {peer.host: standing_of(kit, peer.host) for peer in kit.store.peers.all(kit.clock.now())}
+    known = [origin_of(peer.origin) for peer in kit.store.peers.all(kit.clock.now())]
+    peers = {str(origin): (origin.host, standing_of(kit, origin)) for origin in known}
     added = Rule(id="preview", host=normalise_host(host), action=action)
     return preview(peers, rules=kit.store.peers.rules(), added=added, mode=kit.settings.peer_mode)
 
@@ -158,7 +171,7 @@ def _record_alteration(
         kit.store.peers.seen(origin, now)
         evidence = kit.store.peers.observe(kit.tids.next(), origin, now, violation=Violation.ALTER, proven=True, record=record)
         kit.store.peers.audit(now, "observation", origin.host, Violation.ALTER.value, evidence.id)
-        stop_deliveries(kit, origin.host)
+        stop_deliveries(kit, [origin])
     return evidence
 
 
@@ -166,8 +179,8 @@ _KEPT_HEADERS = frozenset({"signature", "signature-input", "digest", "content-di
 
 
 def host_of(text: str) -> str:
-    """Return the host in an argument that may be a host name or a URL, in normal form."""
-    try:
-        return origin_of(text).host
-    except BadUrl:
-        return normalise_host(text)
+    """Return the host in a URL, ``host:port`` or host, in normal form; raise BadUrl when there is none."""
+    named = try_origin(text)
+    if named is not None:
+        return named.host
+    return normalise_host(text if text.startswith("[") else text.partition(":")[0])

@@ -85,7 +85,7 @@ def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool 
         if same_origin(inbox, kit.base):
             continue
         origin = origin_of(inbox)
-        action = decision_about(kit, origin.host).action
+        action = decision_about(kit, origin).action
         if action is Action.REFUSE or (action is Action.LIMIT and has_media):
             kit.store.peers.audit(now, "delivery", origin.host, f"not-queued-{action.word}", sent.id)
             continue

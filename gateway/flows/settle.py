@@ -35,8 +35,7 @@ async def settle(kit: Kit, job: Job) -> None:
     if row is None or row.settled is not None:
         kit.store.work.finish(job.id, kit.clock.now())
         return
-    host = origin_of(row.actor).host
-    if decision_about(kit, host).refuses:
+    if decision_about(kit, origin_of(row.actor)).refuses:
         _finish(kit, job, row, "refused", [])
         return
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gateway.carriers import html_meta, http_headers, robots_txt, tdm
 from gateway.carriers.reading import Reading, Source
 from gateway.errors import BadUrl, GatewayError, MalformedDocument
-from gateway.flows.moderate import contradictions_in, decision_about, opposite, stop_deliveries
+from gateway.flows.moderate import contradictions_in, decision_about, opposite, peers_at, stop_deliveries
 from gateway.ids import ALPHABET, LENGTH
 from gateway.jsonld import strict
 from gateway.policy.contradiction import contradictions
@@ -61,18 +61,11 @@ async def probe(kit: Kit, host: str, urls: tuple[str, ...] = ()) -> Probe:
 
     Pages are also found through what the peer boosted and through its known actors.
     """
-    origin = _origin(kit, host)
+    origin = peers_at(kit, host)[0]
     pages = [url for url in dict.fromkeys((*urls, *kit.store.peers.pages_of(origin))) if try_origin(url) == origin]
     wanted = [f"{origin}/robots.txt", f"{origin}/.well-known/tdmrep.json", f"{origin}/", *pages[:MAX_PAGES]]
     looks = [look for url in wanted if (look := await _look(kit, origin, url)) is not None]
     return _record(kit, origin, looks, _opposites(kit, looks))
-
-
-def _origin(kit: Kit, host: str) -> Origin:
-    if "://" in host:
-        return origin_of(host)
-    known = kit.store.peers.origins_of(host)
-    return origin_of(known[0] if known else f"https://{host}")
 
 
 async def _look(kit: Kit, origin: Origin, url: str) -> Look | None:
@@ -152,11 +145,11 @@ def _record(kit: Kit, origin: Origin, looks: list[Look], found: list[dict[str, o
         evidence = kit.store.peers.observe(
             kit.tids.next(), origin, now, violation=violation, proven=False, record=record
         )
-        if aligned and not found and kit.store.peers.rung(origin.host) is Rung.UNKNOWN:
-            kit.store.peers.set_rung(origin.host, Rung.ALIGNED)
+        if aligned and not found and kit.store.peers.rung(origin) is Rung.UNKNOWN:
+            kit.store.peers.set_rung(origin, Rung.ALIGNED)
         kit.store.peers.audit(now, "observation", origin.host, violation.value if violation else "in-order", evidence.id)
-        stop_deliveries(kit, origin.host)
-    decision = decision_about(kit, origin.host)
+        stop_deliveries(kit, [origin])
+    decision = decision_about(kit, origin)
     return Probe(
         origin=str(origin), looks=tuple(looks), contradictions=tuple(found), evidence=evidence, decision=decision
     )

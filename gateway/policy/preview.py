@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A peer whose decision would be another one."""
+    """A peer whose decision would be another one; ``peer`` is its origin."""
 
-    host: str
+    peer: str
     before: Decision
     after: Decision
 
 
 def preview(
-    peers: Mapping[str, Standing], *, rules: Sequence[Rule], added: Rule, mode: Mode
+    peers: Mapping[str, tuple[str, Standing]], *, rules: Sequence[Rule], added: Rule, mode: Mode
 ) -> tuple[Moved, ...]:
-    """Return every known peer (host -> standing) whose decision ``added`` would change."""
+    """Return every known peer (origin -> host and standing) whose decision ``added`` would change."""
     moved = []
-    for host, standing in sorted(peers.items()):
+    others = [rule for rule in rules if rule.host != added.host]
+    for peer, (host, standing) in sorted(peers.items()):
         before = decide(host, rules=rules, standing=standing, mode=mode)
-        after = decide(host, rules=[*rules, added], standing=standing, mode=mode)
+        after = decide(host, rules=[*others, added], standing=standing, mode=mode)
         if before.action is not after.action:
-            moved.append(Moved(host=host, before=before, after=after))
+            moved.append(Moved(peer=peer, before=before, after=after))
     return tuple(moved)

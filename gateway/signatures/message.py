@@ -128,7 +128,7 @@ def component_value(component: Component, request: SignedRequest) -> str:
     """Return the value of one component (RFC 9421, section 2); raise MalformedSignature for unknown ones."""
     if component.name.startswith("@"):
         return _derived(component, request)
-    if not _FIELD.fullmatch(component.name) or component.name != component.name.lower():
+    if not _FIELD.fullmatch(component.name):
         raise MalformedSignature(f"not a field name: {component.name}")
     if component.parameters:
         # sf, key, bs, req and tr need knowledge of the field, or other messages; nobody federates with them.

@@ -81,9 +81,9 @@ class Peers:
             "UPDATE peer SET no_content_usage_until = :until WHERE origin = :o", o=str(origin), until=to_ms(now + MEMORY)
         )
 
-    def set_rung(self, host: str, rung: Rung) -> None:
-        """Record how far a host has shown that it honours preferences."""
-        self._db.run("UPDATE peer SET rung = :rung WHERE host = :host", host=host, rung=rung.value)
+    def set_rung(self, origin: Origin, rung: Rung) -> None:
+        """Record how far a peer has shown that it honours preferences."""
+        self._db.run("UPDATE peer SET rung = :rung WHERE origin = :o", o=str(origin), rung=rung.value)
 
     def get(self, origin: Origin, now: datetime) -> Peer:
         """Return what is remembered of an origin; strangers have a memory too: an empty one."""
@@ -133,9 +133,9 @@ class Peers:
             takes_content_usage=(row["no_content_usage_until"] or 0) <= moment, rung=Rung(row["rung"]),
         )  # fmt: skip
 
-    def rung(self, host: str) -> Rung:
-        """Return the highest rung of a host's origins."""
-        return Rung(self._db.value("SELECT max(rung) FROM peer WHERE host = :h", h=host) or Rung.UNKNOWN)
+    def rung(self, origin: Origin) -> Rung:
+        """Return how far a peer has shown that it honours preferences."""
+        return Rung(self._db.value("SELECT rung FROM peer WHERE origin = :o", o=str(origin)) or Rung.UNKNOWN)
 
     def save_rule(self, rule: Rule, now: datetime) -> None:
         """Keep a rule; a host has one."""
@@ -173,9 +173,11 @@ class Peers:
             violation=violation.value if violation else None, sha256=digest, cleared=None,
         )  # fmt: skip
 
-    def observations(self, host: str) -> list[Observation]:
-        """Return what counts about a host: observations that no admin cleared."""
-        rows = self._db.rows("SELECT * FROM observation WHERE host = :h AND cleared IS NULL ORDER BY at, id", h=host)
+    def observations(self, origin: Origin) -> list[Observation]:
+        """Return what counts about a peer: observations that no admin cleared."""
+        rows = self._db.rows(
+            "SELECT * FROM observation WHERE origin = :o AND cleared IS NULL ORDER BY at, id", o=str(origin)
+        )
         return [
             Observation(
                 id=row["id"], at=from_ms(row["at"]), evidence=row["id"], proven=bool(row["proven"]),  # type: ignore[arg-type]
@@ -184,11 +186,12 @@ class Peers:
             for row in rows
         ]  # fmt: skip
 
-    def evidence(self, host: str, limit: int = 50) -> list[Evidence]:
-        """Return the newest records about a host, cleared ones too."""
+    def evidence(self, origin: Origin, limit: int = 50) -> list[Evidence]:
+        """Return the newest records about a peer, cleared ones too."""
         rows = self._db.rows(
-            "SELECT * FROM observation WHERE host = :h ORDER BY at DESC, id DESC LIMIT :limit", h=host, limit=limit
-        )
+            "SELECT * FROM observation WHERE origin = :o ORDER BY at DESC, id DESC LIMIT :limit",
+            o=str(origin), limit=limit,
+        )  # fmt: skip
         return [
             Evidence(
                 id=row["id"], host=row["host"], origin=row["origin"], at=from_ms(row["at"]), violation=row["violation"],  # type: ignore[arg-type]
@@ -198,10 +201,10 @@ class Peers:
             for row in rows
         ]  # fmt: skip
 
-    def clear_observations(self, host: str, now: datetime) -> int:
-        """Stop counting what was observed about a host; the records stay."""
+    def clear_observations(self, origin: Origin, now: datetime) -> int:
+        """Stop counting what was observed about a peer; the records stay."""
         return self._db.run(
-            "UPDATE observation SET cleared = :now WHERE host = :h AND cleared IS NULL", h=host, now=to_ms(now)
+            "UPDATE observation SET cleared = :now WHERE origin = :o AND cleared IS NULL", o=str(origin), now=to_ms(now)
         )
 
     def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> None:

@@ -107,7 +107,7 @@ CREATE TABLE rule (
 CREATE TABLE observation (
   id TEXT PRIMARY KEY, host TEXT NOT NULL, origin TEXT NOT NULL, at BIGINT NOT NULL, violation TEXT,
   proven BIGINT NOT NULL, evidence TEXT NOT NULL, sha256 TEXT NOT NULL, cleared BIGINT);
-CREATE INDEX observation_by_host ON observation (host, cleared, at);
+CREATE INDEX observation_by_origin ON observation (origin, cleared, at);
 
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY, at BIGINT NOT NULL, event TEXT NOT NULL, host TEXT NOT NULL, reason TEXT NOT NULL,

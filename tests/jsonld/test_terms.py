@@ -213,6 +213,7 @@ def test_an_alias_chain_is_followed() -> None:
         {"a": "b:contentUsage", "b": CONTEXT["aiu"]},
         {"a": "aiu:contentUsage", "aiu": CONTEXT["aiu"]},
         {"a": "contentUsage", "contentUsage": USAGE},
+        {**CONTEXT, "a": "contentUsage"},
     ):
         readings = _read(_note(context, a=NO))
         assert not readings.is_plain

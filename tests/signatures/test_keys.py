@@ -278,6 +278,7 @@ def test_an_ecdsa_signature_is_exactly_64_bytes() -> None:
     r, s = decode_dss_signature(private.sign(b"m", ec.ECDSA(hashes.SHA256())))
     assert public.verify("ecdsa-p256-sha256", r.to_bytes(32, "big") + s.to_bytes(32, "big"), b"m")
     padded = [r.to_bytes(size, "big") + s.to_bytes(size, "big") for size in (33, 40, 512)]
+    padded.append(r.to_bytes(32, "big") + s.to_bytes(33, "big"))
     for signature in [*padded, b"", b"\0", bytes(63), bytes(64), bytes(65)]:
         assert not public.verify("ecdsa-p256-sha256", signature, b"m")
 

@@ -1,0 +1,1 @@
+"""Small servers to test against: they speak the protocol, and misbehave on request."""
