@@ -246,9 +246,7 @@ class RemoteAnswer(RemoteUnreachable):
     code = "remote-answer"
     title = Text("The other server gave no usable answer", "相手のサーバーから使える応答がありません")
 
-    def __init__(
-        self, internal: str, *, remote_status: int = 0, retry_after: int | None = None
-    ) -> None:
+    def __init__(self, internal: str, *, remote_status: int = 0, retry_after: int | None = None) -> None:
         """Keep the remote status (0 when there was none)."""
         super().__init__(internal, retry_after=retry_after)
         self.remote_status = remote_status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import importlib.resources
 import os
@@ -110,7 +111,7 @@ def open_gateway(
     store = Store(settings.data / FILE)
     store.meta.record_forever("base_url", settings.base_url)
     store.meta.record_forever("account_domain", settings.domain)
-    holder: list[Worker] = []
+    bell = asyncio.Event()
     kit = Kit(
         settings=settings,
         store=store,
@@ -122,10 +123,10 @@ def open_gateway(
         files=Files(settings.data / "media"),
         failed_fetches=Soft(clock, seconds=FAILED_FETCH_SECONDS, cap=SOFT_CAP),
         refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
-        wake=lambda: holder[0].wake(),
+        wake=bell.set,
     )
-    worker = Worker(store, clock, {"settle": lambda job: settle(kit, job), "deliver": lambda job: deliver(kit, job)})
-    holder.append(worker)
+    handlers = {"settle": lambda job: settle(kit, job), "deliver": lambda job: deliver(kit, job)}
+    worker = Worker(store, clock, handlers, bell)
     _instance_account(kit)
     return Gateway(kit=kit, worker=worker)
 

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +16,9 @@ from gateway.errors import BadUrl, SettingsError
 from gateway.policy.decide import Mode
 from gateway.preferences import Preferences
 from gateway.urls import Origin, normalise_host, origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "GATEWAY_"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -41,7 +44,8 @@ class Settings(BaseSettings):
     data: Path = Field(Path("./data"), description="Directory of the database, media and secret file.")
     database_url: str = Field("", description="Empty: SQLite in the data directory. PostgreSQL follows.")
     secret_file: Path | None = Field(
-        None, description="32 random bytes that wrap private keys; made at first start as secret.key in the data directory."
+        None,
+        description="32 random bytes that wrap private keys; made at first start as secret.key in the data directory.",
     )
     account_domain: str = Field("", description="Domain of handles when it is not the host of the base URL.")
     trusted_proxies: Networks = Field(
@@ -61,7 +65,9 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     retention_arrivals: int = Field(30, ge=1, description="Days that the bytes of settled arrivals are kept.")
     retention_jobs: int = Field(7, ge=1, description="Days that finished jobs are kept.")
-    contact: str = Field("", description="Where a refused peer can appeal: a URL or mail address; default /about/policy.")
+    contact: str = Field(
+        "", description="Where a refused peer can appeal: a URL or mail address; default /about/policy."
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -147,7 +153,9 @@ def load(config: Path | None = None, flags: dict[str, Any] | None = None) -> tup
     path = config or Path(os.environ.get(f"{PREFIX}CONFIG", "gateway.toml"))
     from_file = _read_file(path, must_exist=config is not None)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    environment = {name: os.environ[key] for name in Settings.model_fields if (key := f"{PREFIX}{name.upper()}") in os.environ}
+    environment = {
+        name: os.environ[key] for name in Settings.model_fields if (key := f"{PREFIX}{name.upper()}") in os.environ
+    }
     sources = dict.fromkeys(Settings.model_fields, "default")
     sources |= dict.fromkeys(from_file, str(path))
     sources |= {name: f"{PREFIX}{name.upper()}" for name in environment}
@@ -155,11 +163,14 @@ def load(config: Path | None = None, flags: dict[str, Any] | None = None) -> tup
     try:
         return Settings(**{**from_file, **environment, **given}), sources
     except ValidationError as error:
-        problems = "; ".join(
-            f"{sources.get(str(item['loc'][0]), '?') if item['loc'] else 'settings'}: {'.'.join(map(str, item['loc']))}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise SettingsError(problems) from error
+        raise SettingsError("; ".join(_problem(item, sources) for item in error.errors())) from error
+
+
+def _problem(item: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+    """Return one problem as ``where it was set: which setting: what is wrong``."""
+    where = [str(part) for part in item["loc"]]
+    source = sources.get(where[0], "unknown") if where else "settings"
+    return f"{source}: {'.'.join(where)}: {item['msg']}" if where else f"{source}: {item['msg']}"
 
 
 def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
 
 WORDS = Vocabulary(iris=IRIS, context=CONTEXT)
-SECURITY = ("https://w3id.org/security/v1", "https://w3id.org/security/data-integrity/v1", "https://w3id.org/security/multikey/v1")
+SECURITY = (
+    "https://w3id.org/security/v1",
+    "https://w3id.org/security/data-integrity/v1",
+    "https://w3id.org/security/multikey/v1",
+)
 ACTOR_TERMS: Mapping[str, object] = {
     "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
     "movedTo": {"@id": "as:movedTo", "@type": "@id"},
@@ -75,9 +79,7 @@ class Reader:
     ) -> Reading:  # fmt: skip
         """Return what the node at ``path`` says about ``subject`` in the words of ``declared_by``."""
         readings = read_node(document, path, WORDS, self.contexts)
-        source = Source(
-            subject=subject, declared_by=declared_by, observed_at=self.observed_at, asserted_at=asserted_at
-        )
+        source = Source(subject=subject, declared_by=declared_by, observed_at=self.observed_at, asserted_at=asserted_at)
         plain = jsonld_terms.parse(_values(readings.plain), source)
         if readings.is_plain or not (readings.plain or readings.expanded):
             return plain
@@ -95,7 +97,9 @@ class Reader:
         if one != other:
             seen = "no expansion" if readings.expanded is None else repr(other)
             problems += (
-                Problem(carrier="json-ld", code="readings-differ", detail=f"{source.subject.ref}: {one!r} and {seen}"[:200]),
+                Problem(
+                    carrier="json-ld", code="readings-differ", detail=f"{source.subject.ref}: {one!r} and {seen}"[:200]
+                ),
             )
         distinct = {statement.order: statement for statement in kept if statement.prefs}
         return Reading(statements=tuple(distinct.values()), problems=problems)
@@ -125,10 +129,15 @@ class Reader:
             if isinstance(item, Mapping) and (urls := ids_of(item.get("url")) or ids_of(item))
         ]
 
-    def explicit(self, document: Mapping[str, object], path: Sequence[str | int], source: Source) -> tuple[Statement, ...]:
+    def explicit(
+        self, document: Mapping[str, object], path: Sequence[str | int], source: Source
+    ) -> tuple[Statement, ...]:
         """Return everything either reading states at ``path``: what somebody put their signature to."""
         readings = read_node(document, path, WORDS, self.contexts)
-        found = [jsonld_terms.parse(_values(values), source).statements for values in (readings.plain, readings.expanded or {})]
+        found = [
+            jsonld_terms.parse(_values(values), source).statements
+            for values in (readings.plain, readings.expanded or {})
+        ]
         return tuple({s.order: s for statements in found for s in statements}.values())
 
 

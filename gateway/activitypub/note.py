@@ -83,7 +83,12 @@ def _tags(draft: Draft, mentioned: Mapping[str, str], tag_base: str) -> list[dic
 
 def _attachment(item: Attached) -> dict[str, object]:
     kind = {"image": "Image", "video": "Video", "audio": "Audio"}.get(item.media_type.partition("/")[0], "Document")
-    document: dict[str, object] = {"type": kind, "mediaType": item.media_type, "url": item.url, "name": item.alt or None}
+    document: dict[str, object] = {
+        "type": kind,
+        "mediaType": item.media_type,
+        "url": item.url,
+        "name": item.alt or None,
+    }
     if item.width and item.height:
         document |= {"width": item.width, "height": item.height}
     return {name: value for name, value in document.items() if value is not None}

@@ -76,8 +76,9 @@ def _link(match: re.Match[str], mentioned: Mapping[str, str], tag_base: str) -> 
     if match["url"]:
         return f'<a href="{shown}" rel="nofollow noopener noreferrer">{shown}</a>'
     if match["tag"]:
-        return f'<a href="{html.escape(tag_base)}{html.escape(match["tag"].lower())}" class="mention hashtag" rel="tag">{shown}</a>'
-    target = mentioned.get(match[0])
-    if target is None:
+        target = html.escape(tag_base + match["tag"].lower())
+        return f'<a href="{target}" class="mention hashtag" rel="tag">{shown}</a>'
+    actor = mentioned.get(match[0])
+    if actor is None:
         return shown
-    return f'<span class="h-card"><a href="{html.escape(target)}" class="u-url mention">{shown}</a></span>'
+    return f'<span class="h-card"><a href="{html.escape(actor)}" class="u-url mention">{shown}</a></span>'

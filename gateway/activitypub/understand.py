@@ -37,7 +37,10 @@ def id_checked(document: Mapping[str, object], actor: str) -> str:
         raise Refused(
             f"activity id {activity_id} is not on the origin of {actor}",
             code="foreign-id",
-            detail=Text("The activity's id is not on its actor's origin.", "アクティビティのIDが送信者のオリジンと一致しません。"),
+            detail=Text(
+                "The activity's id is not on its actor's origin.",
+                "アクティビティのIDが送信者のオリジンと一致しません。",
+            ),
         )
     return activity_id
 

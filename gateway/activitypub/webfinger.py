@@ -27,14 +27,18 @@ def account_of(resource: str) -> tuple[str, str] | None:
     return name.lower(), normal
 
 
-def jrd(subject: str, actor: str, page: str, *, aliases: tuple[str, ...] = (), feed: str | None = None) -> dict[str, object]:
+def jrd(
+    subject: str, actor: str, page: str, *, aliases: tuple[str, ...] = (), feed: str | None = None
+) -> dict[str, object]:
     """Return the JSON Resource Descriptor of an actor."""
     links: list[dict[str, str]] = [
         {"rel": "self", "type": ACTIVITY_JSON, "href": actor},
         {"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": page},
     ]
     if feed is not None:
-        links.append({"rel": "http://schemas.google.com/g/2010#updates-from", "type": "application/atom+xml", "href": feed})
+        links.append(
+            {"rel": "http://schemas.google.com/g/2010#updates-from", "type": "application/atom+xml", "href": feed}
+        )
     return {"subject": subject, "aliases": [actor, *aliases], "links": links}
 
 

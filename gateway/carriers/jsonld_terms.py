@@ -7,6 +7,7 @@ is FEP-5e53's, ``indexable`` FEP-5feb's. Values come in already read; this file 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,6 +50,7 @@ CONTEXT: Mapping[str, Any] = {
 }
 MAX_STATEMENTS = 32
 MAX_CONDITIONS = 32
+MAX_RAW = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +143,13 @@ def _parse_ai_usage(value: object, source: Source) -> Reading:
     if whole != told:
         # The combined answer and its parts disagree: what the whole refuses counts, what only the parts allow does not.
         reading = _reconciled(reading, whole)
-        reading += stated(source, carrier="aiUsage", revision=REVISION, prefs=whole, raw=str(value)[:2000])
+        reading += stated(source, carrier="aiUsage", revision=REVISION, prefs=whole, raw=_raw(value))
     return reading
+
+
+def _raw(value: Mapping[str, object]) -> str:
+    """Return the JSON text of a value, as it is kept beside a statement."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[:MAX_RAW]
 
 
 def _reconciled(reading: Reading, whole: Preferences) -> Reading:
@@ -156,7 +163,7 @@ def _reconciled(reading: Reading, whole: Preferences) -> Reading:
 
 def _only_refusals(value: Mapping[str, object], source: Source) -> Reading:
     prefs = Preferences({c: p for c, p in Preferences.from_json(value.get("prefs")).items() if p == "n"})
-    return stated(source, carrier="aiUsage", revision="unknown", prefs=prefs, raw=str(value)[:2000])
+    return stated(source, carrier="aiUsage", revision="unknown", prefs=prefs, raw=_raw(value))
 
 
 def _parse_statement(item: object, source: Source) -> Reading:
@@ -167,7 +174,7 @@ def _parse_statement(item: object, source: Source) -> Reading:
         carrier="aiUsage",
         revision=REVISION,
         prefs=Preferences.from_json(item.get("prefs")),
-        raw=str(item)[:2000],
+        raw=_raw(item),
         conditions=_conditions(item.get("conditions")),
     )
     return replace(read, statements=tuple(replace(s, **_details(item, source)) for s in read.statements))

@@ -57,7 +57,7 @@ def unreadable(carrier: str, code: str, detail: str) -> Reading:
     return Reading(problems=(Problem(carrier=carrier, code=code, detail=detail[:200]),))
 
 
-def stated(  # noqa: PLR0913 - one keyword a field of the statement
+def stated(
     source: Source,
     *,
     carrier: str,

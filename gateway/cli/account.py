@@ -28,7 +28,9 @@ Name = Annotated[str, typer.Argument(help="Account name.")]
 PresetOption = Annotated[Preset | None, typer.Option(help="noai, notrain, people-only or open.")]
 
 
-def create_account(kit: Kit, name: str, display_name: str = "", preset: Preset = Preset.NOAI, summary: str = "") -> Account:
+def create_account(
+    kit: Kit, name: str, display_name: str = "", preset: Preset = Preset.NOAI, summary: str = ""
+) -> Account:
     """Make an account with its keys; raise BadInput or Conflict."""
     name = name.lower()
     if not _NAME.fullmatch(name):
@@ -117,7 +119,11 @@ async def prefs(
             run.say("Changed. Posts keep what they were published with until they are edited.")
         statements = outbound.actor_statements(kit, account)
         whole = combined_at_home(statements)
-        rows = [{"form": form.name, "text": form.show(whole) or None} for form in FORMS.values() if form.name != "robots.txt"]
+        rows = [
+            {"form": form.name, "text": form.show(whole) or None}
+            for form in FORMS.values()
+            if form.name != "robots.txt"
+        ]
         if run.json:
             run.one({
                 "account": account.name, "preset": account.preset, "author": account.prefs.as_json(),
@@ -163,10 +169,8 @@ async def keys(run: Run, name: Name) -> None:
 
 
 @command(app, "delete")
-async def delete(
-    run: Run, name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
-) -> None:
-    """Delete an account and every post of it, and tell every server that has them. The name is never given out again."""
+async def delete(run: Run, name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete an account and its posts, and tell every server that has them. The name is never given out again."""
     if not yes:
         typer.confirm(f"Delete {name} and all its posts for ever?", abort=True, err=True)
     async with run.gateway() as gateway:

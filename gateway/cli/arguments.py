@@ -50,7 +50,9 @@ def uploads(media: list[Path], alt: list[str]) -> list[Upload]:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise BadInput(f"{path}: {error.strerror}", detail=Text("A file cannot be read", "ファイルを読めません")) from error
+            raise BadInput(
+                f"{path}: {error.strerror}", detail=Text("A file cannot be read", "ファイルを読めません")
+            ) from error
         found.append(Upload(content=content, name=path.name, alt=alt[index] if index < len(alt) else ""))
     return found
 

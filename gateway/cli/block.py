@@ -32,7 +32,9 @@ async def list_blocks(run: Run, name: Name) -> None:
     """List whom an account blocks."""
     async with run.gateway() as gateway:
         account = account_named(gateway.kit, name)
-        run.many([{"blocked": actor} for actor in gateway.kit.store.relations.blocked_by(account.id)], ["blocked"], "Nobody.")
+        run.many(
+            [{"blocked": actor} for actor in gateway.kit.store.relations.blocked_by(account.id)], ["blocked"], "Nobody."
+        )
 
 
 @command(app, "remove")

@@ -23,7 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _row(name: str, ok: bool | None, found: str, fix: str = "") -> dict[str, Any]:
-    return {"check": name, "ok": {True: "ok", False: "failed", None: "warning"}[ok], "found": found, "fix": "" if ok else fix}
+    return {
+        "check": name,
+        "ok": {True: "ok", False: "failed", None: "warning"}[ok],
+        "found": found,
+        "fix": "" if ok else fix,
+    }
 
 
 async def check(run: Run) -> None:
@@ -33,7 +38,9 @@ async def check(run: Run) -> None:
     secure = settings.origin.scheme == "https" or settings.is_local
     rows.append(_row("base URL", secure or None, settings.base_url, "use https: most servers refuse plain http"))
     engine, safe = Database.engine()
-    rows.append(_row("database engine", safe or None, engine, "before 3.51.3 a WAL can be corrupted: install pysqlite3"))
+    rows.append(
+        _row("database engine", safe or None, engine, "before 3.51.3 a WAL can be corrupted: install pysqlite3")
+    )
     rows += await _opened(settings)
     run.many(rows, ["check", "ok", "found", "fix"])
     if any(row["ok"] == "failed" for row in rows):
@@ -50,7 +57,9 @@ async def _opened(settings: Settings) -> list[dict[str, Any]]:
                 _row("database", not damage, damage[0] if damage else "no damage", "restore a backup"),
                 _row("instance key", ok=bool(kit.keyring.get(kit.instance_actor)), found="opens with the secret file"),
                 _row("contexts", ok=True, found=f"{len(kit.contexts.documents)} pinned JSON-LD contexts"),
-                _row("queue", ok=True, found=f"{kit.store.work.count()} waiting, {kit.store.work.count('dead')} given up"),
+                _row(
+                    "queue", ok=True, found=f"{kit.store.work.count()} waiting, {kit.store.work.count('dead')} given up"
+                ),
             ]
     except GatewayError as error:
         return [_row("data directory", ok=False, found=str(error), fix="see the message")]

@@ -13,7 +13,9 @@ app = typer.Typer(help="Settings and where they came from.", no_args_is_help=Tru
 
 
 @command(app, "show")
-def show(run: Run, sources: Annotated[bool, typer.Option("--sources", help="Say where each value came from.")] = False) -> None:
+def show(
+    run: Run, sources: Annotated[bool, typer.Option("--sources", help="Say where each value came from.")] = False
+) -> None:
     """Show every setting."""
     values = run.settings().model_dump(mode="json")
     rows = [

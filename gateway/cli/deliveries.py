@@ -29,7 +29,9 @@ def _described(job: Job) -> dict[str, Any]:
 @command(app, "list")
 async def list_deliveries(
     run: Run,
-    state: Annotated[list[str] | None, typer.Option(help="queued, leased, dead, dropped or done; may be repeated.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="queued, leased, dead, dropped or done; may be repeated.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
 ) -> None:
     """List deliveries that are not done."""

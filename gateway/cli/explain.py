@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gateway.preferences import Because, Effective
 
 
+SHOWN = 100
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     command(app, "explain")(explain)
@@ -25,7 +28,11 @@ def _because(because: Because) -> dict[str, Any]:
     return {
         "effect": because.effect,
         "says": EFFECTS[because.effect],
-        "declaredBy": {"kind": statement.declared_by.kind.value, "id": statement.declared_by.id, "auth": statement.declared_by.auth.value},
+        "declaredBy": {
+            "kind": statement.declared_by.kind.value,
+            "id": statement.declared_by.id,
+            "auth": statement.declared_by.auth.value,
+        },
         "subject": {"scope": statement.subject.scope.value, "ref": statement.subject.ref},
         "carrier": statement.carrier,
         "raw": statement.raw,
@@ -62,5 +69,7 @@ async def explain(
             word = {"n": "no", "y": "yes", None: "not stated"}[answer["answer"]]
             run.one({}, f"{answer['category']}: {word}")
             for because in answer["because"]:
-                who = because["declaredBy"]
-                run.one({}, f"  {who['kind']} {who['id']} {because['says']} ({because['carrier']}: {because['raw'] or 'as set here'})")
+                who, what = because["declaredBy"], because["subject"]
+                raw = f": {because['raw'][:SHOWN]}" if because["raw"] else ""
+                run.one({}, f"  {who['kind']} {who['id']} {because['says']}")
+                run.one({}, f"      about the {what['scope']} {what['ref']}, in {because['carrier']}{raw}")

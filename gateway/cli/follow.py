@@ -34,8 +34,16 @@ async def list_follows(run: Run, name: Name) -> None:
         kit = gateway.kit
         account = account_named(kit, name)
         relations = kit.store.relations
-        rows = [{"direction": "follows", "actor": a, "state": s} for s in ("accepted", "pending", "rejected") for a in relations.following(account.id, s)]
-        rows += [{"direction": "followed by", "actor": a, "state": s} for s in ("accepted", "pending") for a in relations.followers(account.id, s)]
+        rows = [
+            {"direction": "follows", "actor": a, "state": s}
+            for s in ("accepted", "pending", "rejected")
+            for a in relations.following(account.id, s)
+        ]
+        rows += [
+            {"direction": "followed by", "actor": a, "state": s}
+            for s in ("accepted", "pending")
+            for a in relations.followers(account.id, s)
+        ]
         run.many(rows, ["direction", "actor", "state"], "Nobody yet.")
 
 
@@ -79,5 +87,7 @@ async def _answer(run: Run, name: str, target: str, kind: str) -> None:
         account = account_named(kit, name)
         actor = await discover.resolve(kit, target)
         if not publish.answer_request(kit, account, actor.id, kind):
-            raise NotFound(f"{actor.id} did not ask to follow {account.name}; see: gateway follow requests {account.name}")
+            raise NotFound(
+                f"{actor.id} did not ask to follow {account.name}; see: gateway follow requests {account.name}"
+            )
         run.one({"follower": actor.id, "followed": account.id, "answer": kind})

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.arguments import when
 from gateway.cli.output import Run, command
-from gateway.errors import NotFound
+from gateway.errors import BadInput, NotFound, Text
 from gateway.flows import moderate, watch
 from gateway.policy.rules import Action
 from gateway.urls import origin_of
@@ -62,7 +62,9 @@ async def list_peers(run: Run) -> None:
                 "reason": decision.reason.value, "signature": "rfc9421" if peer.speaks_rfc9421 else "cavage",
                 "last_seen": when(peer.last_seen),
             })  # fmt: skip
-        run.many(rows, ["origin", "rung", "decision", "reason", "signature", "last_seen"], "No other server is known yet.")
+        run.many(
+            rows, ["origin", "rung", "decision", "reason", "signature", "last_seen"], "No other server is known yet."
+        )
 
 
 @command(app, "show")
@@ -88,7 +90,9 @@ async def show(run: Run, host: Host) -> None:
         for item in found["evidence"]:
             state = f"cleared {item['cleared']}" if item["cleared"] else "counts"
             run.say("")
-            run.one({"evidence": item["id"], "at": item["at"], "violation": item["violation"] or "in order", "state": state})
+            run.one(
+                {"evidence": item["id"], "at": item["at"], "violation": item["violation"] or "in order", "state": state}
+            )
             for contradiction in item["record"].get("contradictions", []):
                 where = contradiction.get("url") or item["record"].get("activity")
                 run.one({}, f"  {contradiction['category']}: asked n, shown y for {contradiction['object']} in {where}")
@@ -133,20 +137,27 @@ async def preview(
     """Show which known servers a rule would move, and how many followers and deliveries that concerns."""
     async with run.gateway() as gateway:
         kit = gateway.kit
-        chosen = Action[action.upper()] if action.upper() in Action.__members__ else Action.REFUSE
-        rows = []
-        for moved in moderate.preview_rule(kit, moderate.host_of(host), chosen):
-            rows.append({
-                "peer": moved.peer, "before": moved.before.action.word, "after": moved.after.action.word,
+        if action.upper() not in Action.__members__:
+            raise BadInput(f"{action!r}; one of allow, limit, refuse", detail=Text("Unknown action", "不明な操作です"))
+        chosen = Action[action.upper()]
+        rows = [
+            {
+                "peer": moved.peer,
+                "before": moved.before.action.word,
+                "after": moved.after.action.word,
                 "followers": kit.store.relations.count_followers_from(moved.peer),
                 "queued": len(kit.store.work.jobs(kind="deliver", peer=moved.peer)),
-            })  # fmt: skip
+            }
+            for moved in moderate.preview_rule(kit, moderate.host_of(host), chosen)
+        ]
         run.many(rows, ["peer", "before", "after", "followers", "queued"], "No known server would be moved.")
 
 
 @command(app, "probe")
 async def probe(
-    run: Run, host: Host, url: Annotated[list[str] | None, typer.Option(help="A page of it that shows our post.")] = None
+    run: Run,
+    host: Host,
+    url: Annotated[list[str] | None, typer.Option(help="A page of it that shows our post.")] = None,
 ) -> None:
     """Look at a server's own pages, headers, robots.txt and documents for the opposite of our labels."""
     async with run.gateway() as gateway:

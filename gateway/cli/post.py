@@ -60,9 +60,7 @@ async def create(
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        draft = Draft(
-            text=_text(text), visibility=visibility, warning=cw, language=language, reply_to=reply_to
-        )
+        draft = Draft(text=_text(text), visibility=visibility, warning=cw, language=language, reply_to=reply_to)
         own = preferences(prefs) if prefs is not None else NOTHING
         stored, sent = await publish.create(kit, account, draft, own=own, uploads=uploads(media or [], alt or []))
         run.one({**described(stored), "activity": sent.id, "queued": kit.store.work.count()})
@@ -118,4 +116,6 @@ async def list_posts(
     async with run.gateway() as gateway:
         account = account_named(gateway.kit, name)
         posts = gateway.kit.store.objects.by_owner(account.id, limit=limit, open_only=False)
-        run.many([described(post) for post in posts], ["published", "visibility", "text", "labels", "id"], "No posts yet.")
+        run.many(
+            [described(post) for post in posts], ["published", "visibility", "text", "labels", "id"], "No posts yet."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ from gateway.web.app import build
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
-GRACE_SECONDS = 3
+GRACE_SECONDS = 2  # with the worker's own two, Ctrl-C takes less than five
 BACKLOG = 1024
 
 
@@ -45,16 +45,26 @@ async def serve(
     logs.configure(settings.log_level)
     listener = _listen(settings)
     gateway = open_gateway(settings)
+    server = uvicorn.Server(_config(gateway))
+    _stop_on_signals(server)
     try:
-        _greet(run, gateway, first_account)
         await gateway.start()
+        _greet(run, gateway, first_account)
         logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
-        server = uvicorn.Server(_config(gateway))
-        with contextlib.suppress(KeyboardInterrupt):
-            await server.serve(sockets=[listener])
+        await server.serve(sockets=[listener])
     finally:
         await gateway.stop()
         logs.log().info(STOPPED)
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Let Ctrl-C and SIGTERM end the server, and nothing else: uvicorn raises them again when it is done."""
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 def _config(gateway: Gateway) -> uvicorn.Config:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from gateway.activitypub import effects as fx
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import tombstone
-from gateway.activitypub.properties import id_of, ids_of, type_of
+from gateway.activitypub.properties import id_of, type_of
 from gateway.activitypub.sanitise import clean
 from gateway.clock import parse_rfc3339
 from gateway.flows import discover, outbound
+from gateway.flows.said import counted, refusals
 from gateway.preferences import (
     NOTHING,
-    Preference,
-    Preferences,
     Statement,
     change,
     combined,
@@ -80,9 +78,7 @@ def apply(kit: Kit, effect: fx.Effect, source: str, statements: Sequence[Stateme
 
 def _refusals_of_others(statements: Sequence[Statement]) -> list[Statement]:
     """Return what somebody who boosts may add about another's work: refusals only."""
-    limited = (
-        replace(s, prefs=Preferences({c: p for c, p in s.prefs.items() if p is Preference.DISALLOW})) for s in statements
-    )
+    limited = (refusals(statement) for statement in statements)
     return [statement for statement in limited if statement.prefs]
 
 
@@ -94,7 +90,6 @@ def _keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Sta
     updated = parse_rfc3339(document.get("updated"))
     said = list(statements) if effect.embedded else _read(kit, document, object_id, effect, updated or published)
     _keep_statements(kit, object_id, said, source, effect, before, updated)
-    refs = about(document, object_id, effect.owner)
     stored = Stored(
         id=object_id,
         local=False,
@@ -102,7 +97,7 @@ def _keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Sta
         owner=effect.owner,
         visibility=effect.visibility,
         document=_sanitised(document),
-        prefs=combined(kit.store.statements.about(refs), at=kit.clock.now()),
+        prefs=combined(counted(kit, document, object_id, effect.owner), at=kit.clock.now()),
         published=before.published if before is not None else published,
         in_reply_to=id_of(document.get("inReplyTo")),
         updated=updated,
@@ -138,19 +133,11 @@ def _keep_statements(
         )
         if not moved.held and effect.by_author:
             for ref in {object_id, *(s.subject.ref for s in said)}:
-                kit.store.statements.supersede(ref, now)
+                kit.store.statements.supersede(ref, now, declared_by=effect.owner)
         if moved.loosened or moved.held:
             what = "loosened" if moved.loosened else "loosening-not-earned"
             kit.store.peers.audit(now, "preferences", origin_of(object_id).host, what, object_id)
     kit.store.statements.add(said, source)
-
-
-def about(document: Mapping[str, object], object_id: str, owner: str) -> list[str]:
-    """Return everything whose statements concern an object that came in: itself, attachments, author, server."""
-    attached = document.get("attachment")
-    items = attached if isinstance(attached, list) else [attached]
-    media = [url for item in items[:32] if isinstance(item, dict) for url in ids_of(item.get("url"))[:1]]
-    return [object_id, *media, owner, str(origin_of(object_id))]
 
 
 def _sanitised(document: Mapping[str, object]) -> dict[str, object]:
@@ -168,7 +155,9 @@ def _sanitised(document: Mapping[str, object]) -> dict[str, object]:
 def _hashtags(document: Mapping[str, object]) -> list[str]:
     tags = document.get("tag")
     listed = tags[:MAX_TAGS] if isinstance(tags, list) else []
-    return [str(t["name"]).lstrip("#") for t in listed if isinstance(t, dict) and t.get("type") == "Hashtag" and "name" in t]
+    return [
+        str(t["name"]).lstrip("#") for t in listed if isinstance(t, dict) and t.get("type") == "Hashtag" and "name" in t
+    ]
 
 
 def _bury(kit: Kit, object_id: str, owner: str) -> None:

@@ -52,7 +52,9 @@ async def deliver(kit: Kit, job: Job) -> None:
         now = kit.clock.now()
         kit.store.work.finish(job.id, now, status=answer.status)
         kit.store.peers.seen(origin, now)
-        log().info(DELIVERY, activity=sent.id, inbox=inbox, status=answer.status, knocks=len(knocks), scheme=knocks[-1].scheme)
+        log().info(
+            DELIVERY, activity=sent.id, inbox=inbox, status=answer.status, knocks=len(knocks), scheme=knocks[-1].scheme
+        )
     else:
         text = answer.body[:200].decode("utf-8", "replace")
         _failed(kit, job, origin, answer.status, answer.retry_after(kit.clock.now()), f"status {answer.status}: {text}")
@@ -106,9 +108,7 @@ def _signed(kit: Kit, sent: Sent, inbox: str, how: Knock, usage: str) -> SignedR
     return request.with_headers(*added)
 
 
-def _failed(
-    kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str
-) -> None:
+def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str) -> None:
     now = kit.clock.now()
     verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=secrets.randbelow(1000) / 1000)
     if isinstance(verdict, Again):
@@ -117,5 +117,12 @@ def _failed(
     else:
         kit.store.work.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
         outcome = verdict.reason
-    log().info(DELIVERY, job=job.id, peer=origin.host, status=status, attempt=job.attempts, outcome=outcome, problem=problem[:200])
-
+    log().info(
+        DELIVERY,
+        job=job.id,
+        peer=origin.host,
+        status=status,
+        attempt=job.attempts,
+        outcome=outcome,
+        problem=problem[:200],
+    )

@@ -65,7 +65,9 @@ async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
     if answer.status != 200:  # noqa: PLR2004 - nothing else carries a document
         kit.failed_fetches.put(url, (answer.status, 0))
         raise RemoteAnswer(
-            f"{url}: status {answer.status}", remote_status=answer.status, retry_after=answer.retry_after(kit.clock.now())
+            f"{url}: status {answer.status}",
+            remote_status=answer.status,
+            retry_after=answer.retry_after(kit.clock.now()),
         )
     return answer
 
@@ -125,7 +127,11 @@ def keep_actor(kit: Kit, document: Mapping[str, object], *, supersede: bool = Fa
         fetched=now,
     )
     reading = kit.reader().node(
-        document, (), Subject(scope=Scope.ACTOR, ref=actor_id), author_of(actor_id), parse_rfc3339(document.get("updated"))
+        document,
+        (),
+        Subject(scope=Scope.ACTOR, ref=actor_id),
+        author_of(actor_id),
+        parse_rfc3339(document.get("updated")),
     )
     with kit.store.transaction():
         kit.store.relations.save_actor(actor, [key.id for key in owner.listed_keys(document)])
@@ -133,7 +139,7 @@ def keep_actor(kit: Kit, document: Mapping[str, object], *, supersede: bool = Fa
         if advertises_rfc9421(document):
             kit.store.peers.learn_rfc9421(origin_of(actor_id), now)
         if supersede:
-            kit.store.statements.supersede(actor_id, now)
+            kit.store.statements.supersede(actor_id, now, declared_by=actor_id)
         kit.store.statements.add(reading.statements, actor_id)
     return actor
 

@@ -103,7 +103,9 @@ def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict) 
         if verdict.scheme == "rfc9421":
             kit.store.peers.learn_rfc9421(origin, now)
         if kept:
-            kit.store.work.add("settle", {"arrival": activity_id}, lane=f"in {verdict.actor}", peer=str(origin), due=now)
+            kit.store.work.add(
+                "settle", {"arrival": activity_id}, lane=f"in {verdict.actor}", peer=str(origin), due=now
+            )
     kit.wake()
     return kept
 
@@ -142,7 +144,9 @@ async def _fetched(kit: Kit, actor: str) -> RemoteActor | None:
 
 
 def _passing(error: GatewayError) -> Unavailable:
-    return Unavailable(f"key host: {error}", code="key-host-unavailable", retry_after=error.retry_after or RETRY_SECONDS)
+    return Unavailable(
+        f"key host: {error}", code="key-host-unavailable", retry_after=error.retry_after or RETRY_SECONDS
+    )
 
 
 async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool = False) -> str:

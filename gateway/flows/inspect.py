@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import NotFound
 from gateway.flows import discover, outbound
-from gateway.flows.apply import about
+from gateway.flows.said import counted
 from gateway.preferences import Category, Effective, Scope, combine
 from gateway.urls import origin_of, same_origin
 
@@ -42,7 +42,7 @@ def _known_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
     if stored is not None and stored.local:
         return outbound.statements_about(kit, url)
     if stored is not None:
-        return tuple(kit.store.statements.about(about(stored.document, url, stored.owner)))
+        return tuple(counted(kit, stored.document, url, stored.owner))
     account = kit.store.accounts.by_id(url)
     if account is not None:
         return kit.statements_for(account, Scope.ACTOR, url)

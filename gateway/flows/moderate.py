@@ -163,13 +163,19 @@ def _record_alteration(
         "actor": verdict.actor,
         "key": verdict.key_id,
         "scheme": verdict.scheme,
-        "request": {"method": request.method, "target": request.target, "bodySha256": hashlib.sha256(request.body).hexdigest()},
+        "request": {
+            "method": request.method,
+            "target": request.target,
+            "bodySha256": hashlib.sha256(request.body).hexdigest(),
+        },
         "signatureHeaders": [[name, value] for name, value in request.headers if name.lower() in _KEPT_HEADERS],
     }
     now = kit.clock.now()
     with kit.store.transaction():
         kit.store.peers.seen(origin, now)
-        evidence = kit.store.peers.observe(kit.tids.next(), origin, now, violation=Violation.ALTER, proven=True, record=record)
+        evidence = kit.store.peers.observe(
+            kit.tids.next(), origin, now, violation=Violation.ALTER, proven=True, record=record
+        )
         kit.store.peers.audit(now, "observation", origin.host, Violation.ALTER.value, evidence.id)
         stop_deliveries(kit, [origin])
     return evidence

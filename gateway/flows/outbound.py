@@ -12,6 +12,7 @@ from gateway.activitypub.labels import label, with_context
 from gateway.clock import rfc3339
 from gateway.flows.moderate import decision_about
 from gateway.flows.profile import profile_of
+from gateway.flows.said import counted
 from gateway.jsonld.contexts import PUBLIC
 from gateway.policy.rules import Action
 from gateway.preferences import Scope
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
 
 
-def send(
+def send(  # noqa: PLR0913 - one keyword a member of the activity
     kit: Kit,
     account: Account,
     kind: str,
@@ -38,7 +39,6 @@ def send(
     to: Sequence[str] = (),
     cc: Sequence[str] = (),
     visibility: Visibility = Visibility.DIRECT,
-    extra: Mapping[str, object] | None = None,
 ) -> Sent:
     """Compose one labelled activity, keep it, and queue a delivery to each inbox that may have it.
 
@@ -54,7 +54,6 @@ def send(
         "to": list(to),
         "cc": list(cc),
         "object": target if isinstance(target, str) else dict(target),
-        **(extra or {}),
     }
     embedded = document["object"]
     if isinstance(embedded, dict):
@@ -120,7 +119,7 @@ def statements_about(kit: Kit, target: str) -> tuple[Statement, ...]:
     if stored.local:
         account = kit.store.accounts.by_id(stored.owner)
         return local_statements(kit, account, target, stored.own_prefs) if account else ()
-    return tuple(kit.store.statements.about([target, stored.owner, str(origin_of(target))]))
+    return tuple(counted(kit, stored.document, target, stored.owner))
 
 
 def local_statements(kit: Kit, account: Account, object_id: str, own: Preferences) -> tuple[Statement, ...]:
@@ -136,9 +135,9 @@ def actor_statements(kit: Kit, account: Account) -> tuple[Statement, ...]:
 def announce_actor(kit: Kit, account: Account) -> Sent:
     """Tell followers' servers that an actor changed; they read the new document at its id."""
     return send(
-        kit, account, "Update", actor(profile_of(kit, account)), about=account.id, statements=actor_statements(kit, account),
-        inboxes=follower_inboxes(kit, account), to=[PUBLIC], cc=[f"{account.id}/followers"],
-        visibility=Visibility.UNLISTED,
+        kit, account, "Update", actor(profile_of(kit, account)), about=account.id,
+        statements=actor_statements(kit, account), inboxes=follower_inboxes(kit, account),
+        to=[PUBLIC], cc=[f"{account.id}/followers"], visibility=Visibility.UNLISTED,
     )  # fmt: skip
 
 
@@ -178,7 +177,9 @@ def unfollow(kit: Kit, account: Account, target: str) -> Sent | None:
         return None
     with kit.store.transaction():
         kit.store.relations.forget_follow(account.id, target)
-        return undo(kit, account, {"id": known.activity, "type": "Follow", "actor": account.id, "object": target}, target)
+        return undo(
+            kit, account, {"id": known.activity, "type": "Follow", "actor": account.id, "object": target}, target
+        )
 
 
 def undo(kit: Kit, account: Account, done: Mapping[str, object], owner: str) -> Sent:
@@ -186,6 +187,5 @@ def undo(kit: Kit, account: Account, done: Mapping[str, object], owner: str) -> 
     target = str(done["object"])
     kit.store.objects.undo_activity(str(done["id"]), kit.clock.now())
     statements = statements_about(kit, target) or actor_statements(kit, account)
-    return send(
-        kit, account, "Undo", done, about=target, statements=statements, inboxes=inbox_of(kit, owner), to=[owner]
-    )
+    inboxes = inbox_of(kit, owner)
+    return send(kit, account, "Undo", done, about=target, statements=statements, inboxes=inboxes, to=[owner])

@@ -71,9 +71,7 @@ def _check(draft: Draft, uploads: Sequence[Upload]) -> None:
         raise BadInput("post too large", detail=Text("The post is too long.", "投稿が長すぎます。"))
 
 
-def _save(
-    kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None
-) -> Stored:
+def _save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None) -> Stored:
     now = kit.clock.now()
     published = before.published if before is not None else now
     bare = note(

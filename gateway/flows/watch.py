@@ -78,9 +78,7 @@ async def _look(kit: Kit, origin: Origin, url: str) -> Look | None:
     text = answer.body.decode("utf-8", "replace")
     ids = dict.fromkeys(re.findall(rf"{re.escape(kit.base)}/posts/[{ALPHABET}]{{{LENGTH}}}", text))
     speaker = Declarant(kind=DeclarantKind.INSTANCE, id=str(origin), auth=Auth.TLS)
-    source = Source(
-        subject=Subject(scope=Scope.PATH, ref=answer.url), declared_by=speaker, observed_at=kit.clock.now()
-    )
+    source = Source(subject=Subject(scope=Scope.PATH, ref=answer.url), declared_by=speaker, observed_at=kit.clock.now())
     reading, inside = _read(kit, answer, text, source) if answer.ok else (Reading(), ())
     return Look(
         url=url, status=answer.status, sha256=hashlib.sha256(answer.body).hexdigest(), reading=reading,
@@ -147,7 +145,9 @@ def _record(kit: Kit, origin: Origin, looks: list[Look], found: list[dict[str, o
         )
         if aligned and not found and kit.store.peers.rung(origin) is Rung.UNKNOWN:
             kit.store.peers.set_rung(origin, Rung.ALIGNED)
-        kit.store.peers.audit(now, "observation", origin.host, violation.value if violation else "in-order", evidence.id)
+        kit.store.peers.audit(
+            now, "observation", origin.host, violation.value if violation else "in-order", evidence.id
+        )
         stop_deliveries(kit, [origin])
     decision = decision_about(kit, origin)
     return Probe(

@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 16
 POLL_SECONDS = 0.5  # the command line adds rows from another process
-GRACE_SECONDS = 4.0
+GRACE_SECONDS = 2.0
 
 
 class Worker:
     """Claims due jobs and hands each to the handler of its kind."""
 
-    def __init__(self, store: Store, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, store: Store, clock: Clock, handlers: Mapping[str, Handler], bell: asyncio.Event) -> None:
+        """Take the store, the clock, a handler a kind of job, and the bell that says there is something to do."""
         self._store = store
         self._clock = clock
         self._handlers = handlers
         self._owner = secrets.token_hex(8)
-        self._wake = asyncio.Event()
+        self._bell = bell
         self._running: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
 
@@ -46,10 +47,6 @@ class Worker:
         """Begin to work; leases left by a process that died are given back."""
         self._store.work.release_all()
         self._loop = asyncio.create_task(self._work())
-
-    def wake(self) -> None:
-        """Say that there is something to do."""
-        self._wake.set()
 
     async def stop(self) -> None:
         """Finish what is in hand within a few seconds; the rest stays queued."""
@@ -78,7 +75,7 @@ class Worker:
 
     async def _work(self) -> None:
         while True:
-            self._wake.clear()
+            self._bell.clear()
             try:
                 free = CONCURRENCY - len(self._running)
                 jobs = self._store.work.claim(self._owner, self._clock.now(), free) if free else []
@@ -95,13 +92,13 @@ class Worker:
     async def _rest(self) -> None:
         try:
             async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
+                await self._bell.wait()
         except TimeoutError:
             return
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._wake.set()
+        self._bell.set()
 
     async def _one(self, job: Job) -> None:
         try:

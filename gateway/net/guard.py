@@ -110,7 +110,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
@@ -124,9 +124,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 problem = error
         raise RemoteUnreachable(f"{host}: {problem}")
 
-    async def _checked(self, host: str, port: int, timeout: float | None) -> Sequence[str]:
+    async def _checked(self, host: str, port: int, seconds: float | None) -> Sequence[str]:
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 addresses = list(await self._resolver.resolve(host, port))[:MAX_ADDRESSES]
         except (OSError, UnicodeError, TimeoutError) as error:
             raise RemoteUnreachable(f"{host} does not resolve: {error}") from error
@@ -137,7 +137,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return addresses
 
     async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's signature
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - httpcore's signature
     ) -> httpcore.AsyncNetworkStream:
         """Refuse: no peer lives on a local socket."""
         raise AddressRefused(path)

@@ -25,10 +25,15 @@ class Reason(StrEnum):
 
 
 SENTENCES: Mapping[Reason, Text] = {
-    Reason.ALLOWED_BY_RULE: Text("An admin of this server allowed this host.", "このサーバーの管理者が許可したホストです。"),
-    Reason.REFUSED_BY_RULE: Text("An admin of this server refuses this host.", "このサーバーの管理者が拒否したホストです。"),
+    Reason.ALLOWED_BY_RULE: Text(
+        "An admin of this server allowed this host.", "このサーバーの管理者が許可したホストです。"
+    ),
+    Reason.REFUSED_BY_RULE: Text(
+        "An admin of this server refuses this host.", "このサーバーの管理者が拒否したホストです。"
+    ),
     Reason.LIMITED_BY_RULE: Text(
-        "An admin of this server limits what this host receives.", "このサーバーの管理者が配信を制限しているホストです。"
+        "An admin of this server limits what this host receives.",
+        "このサーバーの管理者が配信を制限しているホストです。",
     ),
     Reason.ALTERED_PREFERENCES: Text(
         "This host signed an activity that states the opposite of an author's AI usage preferences.",
@@ -44,6 +49,7 @@ SENTENCES: Mapping[Reason, Text] = {
     ),
     Reason.NOTHING_AGAINST: Text("Nothing is known against this host.", "このホストについて問題は確認されていません。"),
     Reason.OBSERVING_ONLY: Text(
-        "Something was observed; this server only records it.", "問題が観測されましたが、このサーバーは記録のみ行います。"
+        "Something was observed; this server only records it.",
+        "問題が観測されましたが、このサーバーは記録のみ行います。",
     ),
 }

@@ -7,8 +7,8 @@ signature fits many messages, so their owner could later deny every promise).
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,7 +105,7 @@ class PrivateKey:
         encoded = self.key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        nonce = os.urandom(NONCE)
+        nonce = secrets.token_bytes(NONCE)
         return nonce + AESGCM(secret).encrypt(nonce, encoded, self.kind.encode())
 
 

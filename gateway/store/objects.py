@@ -104,14 +104,12 @@ class Objects:
         row = self._db.one("SELECT * FROM object WHERE id = :id", id=object_id)
         return _stored(row) if row else None
 
-    def by_owner(self, owner: str, *, limit: int = 20, open_only: bool = True, top_level: bool = False) -> list[Stored]:
+    def by_owner(self, owner: str, *, limit: int = 20, open_only: bool = True) -> list[Stored]:
         """Return an author's living objects, newest first."""
         rows = self._db.rows(
             "SELECT * FROM object WHERE owner = :owner AND deleted IS NULL"
-            + (" AND visibility IN ('public', 'unlisted')" if open_only else "")
-            + (" AND in_reply_to IS NULL" if top_level else "")
-            + " ORDER BY published DESC, id DESC LIMIT :limit",
-            owner=owner, limit=limit,
+            " AND (:open_only = 0 OR visibility IN ('public', 'unlisted')) ORDER BY published DESC, id DESC LIMIT :limit",
+            owner=owner, limit=limit, open_only=int(open_only),
         )  # fmt: skip
         return [_stored(row) for row in rows]
 

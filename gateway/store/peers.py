@@ -78,7 +78,9 @@ class Peers:
         """Remember for a while that an origin refuses requests with Content-Usage."""
         self.seen(origin, now)
         self._db.run(
-            "UPDATE peer SET no_content_usage_until = :until WHERE origin = :o", o=str(origin), until=to_ms(now + MEMORY)
+            "UPDATE peer SET no_content_usage_until = :until WHERE origin = :o",
+            o=str(origin),
+            until=to_ms(now + MEMORY),
         )
 
     def set_rung(self, origin: Origin, rung: Rung) -> None:

@@ -115,9 +115,7 @@ class Relations:
 
     def forget_follow(self, follower: str, followed: str) -> bool:
         """Remove a follow; tell whether there was one."""
-        return bool(
-            self._db.run("DELETE FROM follow WHERE follower = :a AND followed = :b", a=follower, b=followed)
-        )
+        return bool(self._db.run("DELETE FROM follow WHERE follower = :a AND followed = :b", a=follower, b=followed))
 
     def follow(self, follower: str, followed: str) -> KnownFollow | None:
         """Return the relation of two actors."""
@@ -132,14 +130,18 @@ class Relations:
     def followers(self, actor: str, state: str = "accepted") -> list[str]:
         """Return who follows an actor."""
         rows = self._db.rows(
-            "SELECT follower FROM follow WHERE followed = :a AND state = :s ORDER BY created, follower", a=actor, s=state
+            "SELECT follower FROM follow WHERE followed = :a AND state = :s ORDER BY created, follower",
+            a=actor,
+            s=state,
         )
         return [row["follower"] for row in rows]
 
     def following(self, actor: str, state: str = "accepted") -> list[str]:
         """Return whom an actor follows."""
         rows = self._db.rows(
-            "SELECT followed FROM follow WHERE follower = :a AND state = :s ORDER BY created, followed", a=actor, s=state
+            "SELECT followed FROM follow WHERE follower = :a AND state = :s ORDER BY created, followed",
+            a=actor,
+            s=state,
         )
         return [row["followed"] for row in rows]
 
@@ -213,7 +215,9 @@ class Relations:
 
     def blocks(self, blocker: str, blocked: str) -> bool:
         """Tell whether one actor blocks another."""
-        return self._db.value("SELECT 1 FROM block WHERE blocker = :a AND blocked = :b", a=blocker, b=blocked) is not None
+        return (
+            self._db.value("SELECT 1 FROM block WHERE blocker = :a AND blocked = :b", a=blocker, b=blocked) is not None
+        )
 
     def blocked_by(self, blocker: str) -> list[str]:
         """Return whom an actor blocks."""
@@ -231,7 +235,8 @@ class Relations:
     def reports(self, *, with_closed: bool = False) -> list[Report]:
         """Return reports, newest first."""
         rows = self._db.rows(
-            "SELECT * FROM report" + ("" if with_closed else " WHERE closed IS NULL") + " ORDER BY created DESC, id DESC"
+            "SELECT * FROM report WHERE (:with_closed = 1 OR closed IS NULL) ORDER BY created DESC, id DESC",
+            with_closed=int(with_closed),
         )
         return [_report(row) for row in rows]
 
@@ -243,7 +248,9 @@ class Relations:
     def close_report(self, report_id: str, now: datetime) -> bool:
         """Close a report; tell whether it was open."""
         return bool(
-            self._db.run("UPDATE report SET closed = :now WHERE id = :id AND closed IS NULL", id=report_id, now=to_ms(now))
+            self._db.run(
+                "UPDATE report SET closed = :now WHERE id = :id AND closed IS NULL", id=report_id, now=to_ms(now)
+            )
         )
 
     def remember_undone(self, activity: str, actor: str, now: datetime) -> None:
@@ -264,9 +271,7 @@ def _actor(row: type_row) -> RemoteActor:
 
 
 def _follow(row: type_row) -> KnownFollow:
-    return KnownFollow(
-        follower=row["follower"], followed=row["followed"], activity=row["activity"], state=row["state"]
-    )
+    return KnownFollow(follower=row["follower"], followed=row["followed"], activity=row["activity"], state=row["state"])
 
 
 def _report(row: type_row) -> Report:

@@ -17,6 +17,7 @@ from gateway.preferences import (
     Subject,
 )
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.urls import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,23 +40,34 @@ class Statements:
                 "SELECT 1 FROM statement WHERE ref = :ref AND superseded IS NULL AND prefs = :prefs AND carrier = :carrier"
                 " AND declared_id = :declared_id AND declared_kind = :declared_kind AND raw = :raw"
                 " AND audience_value = :audience_value",
-                **{name: row[name] for name in ("ref", "prefs", "carrier", "declared_id", "declared_kind", "raw", "audience_value")},
+                **{
+                    name: row[name]
+                    for name in ("ref", "prefs", "carrier", "declared_id", "declared_kind", "raw", "audience_value")
+                },
             ):
                 continue
             names = ", ".join(row)
             self._db.run(f"INSERT INTO statement ({names}) VALUES ({', '.join(f':{name}' for name in row)})", **row)  # noqa: S608 - column names are ours
 
-    def supersede(self, ref: str, now: datetime) -> None:
-        """Mark what was said about ``ref`` as replaced by its author."""
-        self._db.run("UPDATE statement SET superseded = :now WHERE ref = :ref AND superseded IS NULL", ref=ref, now=to_ms(now))
+    def supersede(self, ref: str, now: datetime, *, declared_by: str) -> None:
+        """Mark what ``declared_by`` said about ``ref`` as replaced by newer words of theirs, and what their server said."""
+        self._db.run(
+            "UPDATE statement SET superseded = :now WHERE ref = :ref AND superseded IS NULL AND (declared_id = :who"
+            " OR (declared_kind = 'instance' AND (declared_id = :origin OR declared_id LIKE :origin || '/%')))",
+            ref=ref,
+            now=to_ms(now),
+            who=declared_by,
+            origin=str(origin_of(declared_by)),
+        )
 
     def about(self, refs: Iterable[str], *, with_history: bool = False) -> list[Statement]:
         """Return what holds about any of ``refs``, oldest first."""
         found: list[Statement] = []
         for ref in dict.fromkeys(refs):
             rows = self._db.rows(
-                "SELECT * FROM statement WHERE ref = :ref" + ("" if with_history else " AND superseded IS NULL") + " ORDER BY id",
+                "SELECT * FROM statement WHERE ref = :ref AND (:history = 1 OR superseded IS NULL) ORDER BY id",
                 ref=ref,
+                history=int(with_history),
             )
             found += [_statement(row) for row in rows]
         return found

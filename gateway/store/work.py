@@ -75,7 +75,9 @@ class Work:
             return None
         times: dict[str, Any] = {name: from_ms(row[name]) for name in ("received", "settled")}
         headers = [(name, value) for name, value in load(row["headers"])]
-        return ArrivalRow(**{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])})
+        return ArrivalRow(
+            **{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])}
+        )
 
     def settle_arrival(self, arrival_id: str, outcome: str, now: datetime) -> None:
         """Note what an arrival did."""
@@ -105,7 +107,9 @@ class Work:
             )  # fmt: skip
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
-    def finish(self, job: int, now: datetime, *, state: str = "done", status: int | None = None, problem: str | None = None) -> None:
+    def finish(
+        self, job: int, now: datetime, *, state: str = "done", status: int | None = None, problem: str | None = None
+    ) -> None:
         """End a job as done, dead or dropped."""
         self._db.run(
             "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
@@ -152,7 +156,9 @@ class Work:
         """Return how many jobs are in a state."""
         return int(self._db.value("SELECT count(*) FROM job WHERE state = :s", s=state) or 0)
 
-    def jobs(self, *, kind: str | None = None, states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500) -> list[Job]:
+    def jobs(
+        self, *, kind: str | None = None, states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500
+    ) -> list[Job]:
         """Return jobs in some states, oldest first."""
         marks = ", ".join(f":s{index}" for index in range(len(states)))
         rows = self._db.rows(

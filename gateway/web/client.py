@@ -59,7 +59,9 @@ async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -
         raise BadInput(f"{kind} without object", detail=UNKNOWN)
     if kind == "Update" and isinstance(value, Mapping):
         own = _preferences(kit, value)
-        return (await publish.edit(kit, account, target, text=_text(value), own=own, warning=text_of(value, "summary")))[1]
+        return (
+            await publish.edit(kit, account, target, text=_text(value), own=own, warning=text_of(value, "summary"))
+        )[1]
     if kind == "Delete":
         return publish.delete(kit, account, target)
     if kind in ("Like", "Announce"):
@@ -72,9 +74,7 @@ async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -
     raise BadInput(f"{kind} is not taken", detail=UNKNOWN)
 
 
-async def _create(
-    kit: Kit, account: Account, note: Mapping[str, object], addressed: Mapping[str, object]
-) -> Sent:
+async def _create(kit: Kit, account: Account, note: Mapping[str, object], addressed: Mapping[str, object]) -> Sent:
     stated = "to" in addressed or "cc" in addressed
     draft = Draft(
         text=_text(note) or "",
@@ -90,7 +90,11 @@ async def _create(
 def _text(note: Mapping[str, object]) -> str | None:
     """Return the plain text: ``source`` where given, else the content without its markup."""
     source = note.get("source")
-    if isinstance(source, Mapping) and source.get("mediaType") == "text/plain" and isinstance(source.get("content"), str):
+    if (
+        isinstance(source, Mapping)
+        and source.get("mediaType") == "text/plain"
+        and isinstance(source.get("content"), str)
+    ):
         return str(source["content"])
     content = text_of(note, "content")
     return plain(content) if content else None
@@ -104,9 +108,7 @@ def _language(note: Mapping[str, object]) -> str:
 def _preferences(kit: Kit, note: Mapping[str, object]) -> Preferences | None:
     """Return what the client says about this object, in any of our terms; None when it says nothing."""
     speaker = Declarant(kind=DeclarantKind.AUTHOR, id="client", auth=Auth.LOCAL)
-    source = Source(
-        subject=Subject(scope=Scope.OBJECT, ref="new"), declared_by=speaker, observed_at=kit.clock.now()
-    )
+    source = Source(subject=Subject(scope=Scope.OBJECT, ref="new"), declared_by=speaker, observed_at=kit.clock.now())
     values = jsonld_terms.TermValues(
         content_usage=note.get("contentUsage"), ai_usage=note.get("aiUsage"), x_robots_tag=note.get("xRobotsTag")
     )

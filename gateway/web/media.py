@@ -30,4 +30,6 @@ async def file(request: Request) -> Response:
     if stored is not None:
         state_preferences(request, stored.prefs)
     headers = {"content-security-policy": SANDBOX, "cache-control": YEAR, "access-control-allow-origin": "*"}
-    return FileResponse(path, headers=headers, media_type=media.media_type, filename=media.name, content_disposition_type="inline")
+    return FileResponse(
+        path, headers=headers, media_type=media.media_type, filename=media.name, content_disposition_type="inline"
+    )

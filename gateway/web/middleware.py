@@ -67,7 +67,10 @@ def _check_headers(scope: Scope) -> None:
 def _check_host(scope: Scope, settings: Settings) -> None:
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     if len(hosts) != 1:
-        raise BadInput(f"{len(hosts)} Host fields", detail=Text("Exactly one Host field is needed.", "Hostヘッダーは1つだけ必要です。"))
+        raise BadInput(
+            f"{len(hosts)} Host fields",
+            detail=Text("Exactly one Host field is needed.", "Hostヘッダーは1つだけ必要です。"),
+        )
     host, port = _split_host(hosts[0], settings)
     origin = settings.origin
     same = {origin.host} | (LOCAL_HOSTS if settings.is_local else frozenset())

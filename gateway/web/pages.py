@@ -26,7 +26,9 @@ SHOWN = 20
 HEADERS = {"vary": "Accept, Accept-Language", "cache-control": "private, no-cache"}
 
 
-def _page(request: Request, name: str, values: dict[str, object], prefs: Preferences | None = None, status: int = 200) -> Response:
+def _page(
+    request: Request, name: str, values: dict[str, object], prefs: Preferences | None = None, status: int = 200
+) -> Response:
     return HTMLResponse(render(request, name, values, prefs), status, HEADERS)
 
 

@@ -189,7 +189,7 @@ def test_prefs_without_statements() -> None:
     assert statement.prefs == Preferences.of(train_gen="n", search="y")
     assert statement.declared_by == ALICE
     assert (statement.carrier, statement.carrier_revision) == ("aiUsage", "fep-1e38/1")
-    assert "'train-gen': 'n'" in statement.raw
+    assert statement.raw == '{"v":1,"prefs":{"train-gen":"n","search":"y"}}'
 
 
 @pytest.mark.parametrize("version", [2, None, "1", 0])

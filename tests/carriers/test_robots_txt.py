@@ -57,6 +57,13 @@ def test_render_without_training() -> None:
     assert robots_txt.render(prefs) == HEAD + "Content-Usage: train-ai=y, search=n\nContent-Signal: search=no\n"
 
 
+@pytest.mark.parametrize("prefs", [Preferences.of(train_gen="n"), Preferences.of(train_gen="y", train_other="n")])
+def test_either_training_sends_agents_away(prefs: Preferences) -> None:
+    """One refused kind of training is enough to ask AI agents to stay away."""
+    assert robots_txt.asks_agents_to_stay_away(prefs) is True
+    assert "\nUser-agent: GPTBot\n" in robots_txt.render(prefs)
+
+
 def test_agents_read_the_same_as_everybody() -> None:
     """An AI agent, which reads only its own group, finds the same preferences there."""
     text = robots_txt.render(PRESETS[Preset.NOAI])
