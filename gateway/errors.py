@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,23 @@ class Text:
     def in_language(self, language: str) -> str:
         """Return the sentence in ``language`` ("en" or "ja"; English otherwise)."""
         return self.ja if language == "ja" else self.en
+
+
+SPECIAL_CODES: Mapping[str, Text] = {
+    "foreign-id": Text(
+        "The activity's id is not on its actor's origin.", "アクティビティのIDが送信者のオリジンと一致しません。"
+    ),
+    "key-host-unavailable": Text(
+        "The server that holds the key could not be asked right now.", "鍵を持つサーバーに現在問い合わせできません。"
+    ),
+    "not-announceable": Text("Only public posts can be boosted.", "ブーストできるのは公開投稿だけです。"),
+    "not-the-owner": Text("This belongs to somebody else.", "これは他のアカウントのものです。"),
+    "token-invalid": Text("The bearer token is unknown or revoked.", "トークンが無効か、取り消されています。"),
+    "token-missing": Text("A bearer token is needed.", "トークンが必要です。"),
+    "token-of-another-account": Text(
+        "This token belongs to another account.", "このトークンは別のアカウントのものです。"
+    ),
+}
 
 
 class GatewayError(Exception):
@@ -69,10 +86,11 @@ class GatewayError(Exception):
     ) -> None:
         """Keep ``internal`` for logs and ``detail`` for the reader.
 
-        ``extra`` are further members of the problem document (name, JSON value).
+        A ``code`` of ``SPECIAL_CODES`` brings its own sentence. ``extra`` are further members of the
+        problem document (name, JSON value).
         """
         super().__init__(internal or self.title.en)
-        self.detail = detail or self.title
+        self.detail = detail or SPECIAL_CODES.get(code or "", self.title)
         self.reason = code or self.code
         self.retry_after = retry_after
         self.extra = tuple(extra)

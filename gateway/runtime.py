@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from gateway import __version__
 from gateway.clock import Clock, SystemClock
-from gateway.errors import SettingsError
+from gateway.errors import SettingsError, StoreError, Text
 from gateway.flows.deliver import deliver
 from gateway.flows.kit import Keyring, Kit
 from gateway.flows.settle import settle
@@ -91,7 +91,10 @@ def _hold_lock(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise SettingsError(f"another gateway already serves {path.parent}") from error
+        raise SettingsError(
+            f"another gateway already serves {path.parent}",
+            detail=Text("This data directory is in use", "このデータディレクトリは使用中です"),
+        ) from error
     return handle
 
 
@@ -178,9 +181,21 @@ def read_contexts() -> Contexts:
     return load((directory / "manifest.json").read_bytes(), files)
 
 
+def _check_secret(kit: Kit) -> None:
+    """Notice another gateway's secret file at the start, not at the first signature."""
+    try:
+        kit.keyring.get(kit.instance_actor)
+    except StoreError as error:
+        raise SettingsError(
+            f"the secret file {kit.settings.secret_path} is not the one that this database was made with:"
+            " its private keys do not open. Restore the right one from a backup"
+        ) from error
+
+
 def _instance_account(kit: Kit) -> None:
     """Make the instance actor at first start."""
     if kit.store.accounts.by_id(kit.instance_actor) is not None:
+        _check_secret(kit)
         return
     now = kit.clock.now()
     host = kit.settings.origin.host

@@ -6,6 +6,7 @@ directory, as an admin would run them beside it. ``listening()`` runs a ``PlainP
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import uvicorn
+from starlette.requests import ClientDisconnect
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
@@ -226,13 +228,20 @@ def served(root: Path, name: str = "gw", *, host: str = "localhost", **settings:
 
 
 class Recorder:
-    """Keeps the bytes of every POST that goes through."""
+    """Keeps the bytes of every POST that goes through; while ``answering`` is not set, takes them and says nothing."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
         self.bodies: list[bytes] = []
+        self.answering = threading.Event()
+        self.answering.set()
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if is_post and not self.answering.is_set():
+            await self._hang(send)
+            return
         body = bytearray()
 
         async def recording() -> Message:
@@ -240,9 +249,19 @@ class Recorder:
             body.extend(message.get("body", b""))
             return message
 
-        await self._inner(scope, recording, send)
-        if scope["type"] == "http" and scope["method"] == "POST":
+        try:
+            await self._inner(scope, recording, send)
+        except ClientDisconnect:
+            return
+        if is_post:
             self.bodies.append(bytes(body))
+
+    async def _hang(self, send: Send) -> None:
+        self.held += 1
+        while not self.answering.is_set():
+            await asyncio.sleep(POLL_SECONDS)
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,5 +314,6 @@ def listening(name: str = "bob") -> Iterator[Listening]:
         with httpx.Client(trust_env=False, timeout=30.0) as client:
             yield Listening(plain, recorder, client)
     finally:
+        recorder.answering.set()
         server.should_exit = True
         thread.join(STOP_SECONDS)

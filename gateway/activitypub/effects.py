@@ -412,13 +412,10 @@ def _undo(activity: Activity, known: Known) -> list[Effect]:
         "Like": ForgetInteraction("Like", activity.actor, target),
         "Announce": ForgetInteraction("Announce", activity.actor, target),
         "Block": ForgetBlock(activity.actor, target),
-        "Accept": ForgetFollow(id_of(target) or "", activity.actor),
     }
     if kind == "Accept" and known.follow is not None and known.follow.followed == activity.actor:
         return [SettleFollow(known.follow.follower, known.follow.followed, "rejected"), remember]
-    if kind not in forget or kind == "Accept":
-        return [remember]
-    return [forget[kind], remember]
+    return [forget[kind], remember] if kind in forget else [remember]
 
 
 def _block(activity: Activity, known: Known) -> list[Effect]:

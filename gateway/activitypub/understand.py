@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.activity import Activity
 from gateway.activitypub.properties import id_of, ids_of, only_id, type_of
 from gateway.clock import parse_rfc3339
-from gateway.errors import BadUrl, MalformedDocument, Refused, Text
+from gateway.errors import BadUrl, MalformedDocument, Refused
 from gateway.jsonld.expand import restructures
 from gateway.preferences import Auth, Declarant, DeclarantKind
 from gateway.urls import MAX_URL, same_origin, split
@@ -37,10 +37,6 @@ def id_checked(document: Mapping[str, object], actor: str) -> str:
         raise Refused(
             f"activity id {activity_id} is not on the origin of {actor}",
             code="foreign-id",
-            detail=Text(
-                "The activity's id is not on its actor's origin.",
-                "アクティビティのIDが送信者のオリジンと一致しません。",
-            ),
         )
     return activity_id
 

@@ -34,7 +34,7 @@ def rights(prefs: Preferences) -> str:
     """Return one sentence for people, or an empty string when nothing is refused."""
     refused = [MEANINGS[category] for category in Category if prefs.disallows(category)]
     words = "".join(f" [{word}]" for word in labels(prefs))
-    return f"The author asks that this not be used to: {'; '.join(refused)}.{words}" if refused else ""
+    return f"Machines are asked not to use this for: {'; '.join(refused)}.{words}" if refused else ""
 
 
 def parse(elements: Iterable[tuple[str, str]], source: Source) -> Reading:

@@ -112,7 +112,7 @@ async def allow(run: Run, host: Host, note: Note = "") -> None:
 
 @command(app, "limit")
 async def limit(run: Run, host: Host, note: Note = "") -> None:
-    """Limit this host and its subdomains: posts with media are not delivered there."""
+    """Limit this host and its subdomains: it gets no media, and new posts only for followers."""
     await _rule(run, host, Action.LIMIT, note)
 
 

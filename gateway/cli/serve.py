@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -17,14 +19,14 @@ from gateway.cli.output import Run, command
 from gateway.cli.token import create_token
 from gateway.errors import SettingsError
 from gateway.observe import logs
-from gateway.observe.names import STARTED, STOPPED
+from gateway.observe.names import SERVER, STARTED, STOPPED
 from gateway.runtime import Gateway, open_gateway
 from gateway.web.app import build
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
-GRACE_SECONDS = 2  # with the worker's own two, Ctrl-C takes less than five
+GRACE_SECONDS = 2  # with the worker's own, Ctrl-C takes less than five
 BACKLOG = 1024
 
 
@@ -43,6 +45,7 @@ async def serve(
     run.flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = run.settings()
     logs.configure(settings.log_level)
+    _hear_uvicorn()
     listener = _listen(settings)
     gateway = open_gateway(settings)
     server = uvicorn.Server(_config(gateway))
@@ -54,7 +57,7 @@ async def serve(
         await server.serve(sockets=[listener])
     finally:
         await gateway.stop()
-        logs.log().info(STOPPED)
+    logs.log().info(STOPPED)
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:
@@ -65,6 +68,23 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+
+
+class _OurLog(logging.Handler):
+    """Puts what uvicorn has to say into our own lines; a request cut off at the end is no fault."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; the trace of a defect is in the line of whoever met it."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, asyncio.CancelledError):
+            logs.log().warning(SERVER, problem=record.getMessage(), error=repr(error) if error else "")
+
+
+def _hear_uvicorn() -> None:
+    logger = logging.getLogger("uvicorn.error")
+    logger.setLevel(logging.WARNING)
+    logger.handlers = [_OurLog()]
+    logger.propagate = False
 
 
 def _config(gateway: Gateway) -> uvicorn.Config:

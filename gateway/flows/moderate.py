@@ -115,7 +115,7 @@ def judge_labels(kit: Kit, document: Mapping[str, object], verdict: Verdict, req
 
     Returns the evidence, or None when nothing explicit contradicts.
     """
-    speaker = Declarant(kind=DeclarantKind.INTERMEDIARY, id=verdict.actor, auth=Auth.HTTP_SIGNATURE)
+    speaker = Declarant(kind=DeclarantKind.UNKNOWN, id=verdict.actor, auth=Auth.HTTP_SIGNATURE)
     found = contradictions_in(kit, document, speaker)
     return _record_alteration(kit, found, verdict, request, document) if found else None
 

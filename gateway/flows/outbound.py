@@ -85,7 +85,7 @@ def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool 
             continue
         origin = origin_of(inbox)
         action = decision_about(kit, origin).action
-        if action is Action.REFUSE or (action is Action.LIMIT and has_media):
+        if action is Action.REFUSE or (action is Action.LIMIT and _is_limited(kit, sent, inbox, has_media=has_media)):
             kit.store.peers.audit(now, "delivery", origin.host, f"not-queued-{action.word}", sent.id)
             continue
         kit.store.work.add(
@@ -95,6 +95,14 @@ def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool 
         kit.store.peers.seen(origin, now)
         taken.append(inbox)
     return taken
+
+
+def _is_limited(kit: Kit, sent: Sent, inbox: str, *, has_media: bool) -> bool:
+    """Tell whether a limited peer goes without this: it gets no media, and new work only for followers."""
+    followers = kit.store.relations.followers(sent.actor)
+    known = (kit.store.relations.actor(follower) for follower in followers)
+    theirs = {address for actor in known if actor is not None for address in (actor.inbox, actor.shared_inbox)}
+    return has_media or (sent.type in ("Create", "Update", "Announce") and inbox not in theirs)
 
 
 def follower_inboxes(kit: Kit, account: Account) -> list[str]:

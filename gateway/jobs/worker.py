@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 16
 POLL_SECONDS = 0.5  # the command line adds rows from another process
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.5
 
 
 class Worker:
@@ -50,9 +50,10 @@ class Worker:
 
     async def stop(self) -> None:
         """Finish what is in hand within a few seconds; the rest stays queued."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._loop is None:
+            return  # never started: the leases belong to the process that holds the lock
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
         if self._running:
             await asyncio.wait(self._running, timeout=GRACE_SECONDS)
         for task in self._running:

@@ -6,6 +6,7 @@ composition root and come in here as values.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ class Contexts(FrozenDocumentLoader):  # type: ignore[misc]  # pyld is untyped
     def __call__(self, url: str, options: Mapping[str, object]) -> dict[str, Any]:
         """Return pyld's remote document for a known URL; raise its error for any other."""
         remote = dict(super().__call__(url, dict(options)))
+        # pyld resolves URLs in place; the pinned value stays as it was read.
+        remote["document"] = copy.deepcopy(remote["document"])
         remote["tag"] = "static"
         return remote
 

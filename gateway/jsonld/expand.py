@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +33,19 @@ def expand(document: Mapping[str, object], contexts: Contexts) -> list[dict[str,
     if not _expandable(document):
         return None
     try:
-        expanded: list[dict[str, Any]] = jsonld.expand(
-            dict(document), {"documentLoader": contexts, "processingMode": "json-ld-1.1"}
-        )
+        with warnings.catch_warnings():
+            # pyld warns about odd terms of strangers; that is neither our defect nor news.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            expanded: list[dict[str, Any]] = jsonld.expand(
+                dict(document), {"documentLoader": contexts, "processingMode": "json-ld-1.1"}
+            )
     except (jsonld.JsonLdError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return expanded
 
 
 def _expandable(document: object) -> bool:
-    """Tell whether ``document`` is within bounds and its contexts use no reserved word."""
+    """Tell whether ``document`` is within bounds and its contexts are fit for pyld."""
     count = entries = 0
     waiting: list[tuple[object, _Place]] = [(document, _Place.NODE)]
     while waiting:
@@ -53,7 +57,7 @@ def _expandable(document: object) -> bool:
         if place is not _Place.NODE and _is_reserved(value):
             return False
         if isinstance(value, dict):
-            if place is _Place.CONTEXT and any(map(_is_reserved, value)):
+            if place is not _Place.NODE and _is_unfit(value, place):
                 return False
             waiting += [(item, _place(key, place)) for key, item in value.items()]
         elif isinstance(value, list):
@@ -65,6 +69,17 @@ def _place(key: str, parent: _Place) -> _Place:
     if key == "@context":
         return _Place.CONTEXT
     return _Place.DEFINITION if parent is _Place.CONTEXT else parent
+
+
+def _is_unfit(value: dict[str, object], place: _Place) -> bool:
+    # pyld carries @import out on the imported document itself: one stranger's context would change the
+    # pinned one for everybody after it.
+    if "@import" in value:
+        return True
+    if place is _Place.CONTEXT:
+        return any(map(_is_reserved, value))
+    reverse = value.get("@reverse")
+    return isinstance(reverse, str) and _KEYWORD.match(reverse) is not None
 
 
 def _is_reserved(word: object) -> bool:

@@ -9,6 +9,7 @@ DECISION = "decision"
 STARTED = "started"
 STOPPED = "stopped"
 FAULT = "fault"
+SERVER = "server"
 
 EVENTS = {
     ARRIVAL: "What came to an inbox, from whom, and what was answered?",
@@ -18,4 +19,5 @@ EVENTS = {
     STARTED: "With which settings did the gateway start?",
     STOPPED: "When and how did the gateway stop?",
     FAULT: "What failed inside the gateway?",
+    SERVER: "What did the HTTP server complain about?",
 }

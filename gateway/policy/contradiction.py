@@ -1,10 +1,13 @@
-"""Does somebody state the opposite of what an author asked? Only an explicit opposite counts."""
+"""Does somebody state the opposite of what an author asked? Only an explicit opposite counts.
+
+What an intermediary between us and the peer may have injected (a CDN's header) proves nothing.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.preferences import Category, Preferences
+from gateway.preferences import Category, DeclarantKind, Preferences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +20,7 @@ def contradictions(asked: Preferences, shown: Iterable[Statement]) -> tuple[tupl
     return tuple(
         (category, statement)
         for statement in sorted(shown, key=lambda s: s.order)
-        if statement.audience.kind == "any"
+        if statement.audience.kind == "any" and statement.declared_by.kind is not DeclarantKind.INTERMEDIARY
         for category in Category
         if asked.disallows(category) and statement.prefs.allows(category)
     )

@@ -38,16 +38,16 @@ TRAINING = (Category.TRAIN_GEN, Category.TRAIN_OTHER)
 AI_USES = (*TRAINING, Category.AI_INPUT, Category.AI_GENERATE, Category.AI_INDEX)
 
 MEANINGS: Mapping[Category, str] = {
-    Category.TRAIN_GEN: "train or fine-tune generative models",
-    Category.TRAIN_OTHER: "train models that do not generate",
-    Category.AI_INPUT: "be fed to a model at the time of an answer",
-    Category.AI_GENERATE: "be imitated: style, persona, remix",
-    Category.AI_INDEX: "be embedded or indexed for AI retrieval",
-    Category.SEARCH: "be found by search that links back",
-    Category.TDM: "be mined by any other automated analysis",
-    Category.BRIDGE: "be bridged to another network",
-    Category.BULK_DATASET: "be part of a bulk data set",
-    Category.ARCHIVE: "be kept in a public archive",
+    Category.TRAIN_GEN: "training or fine-tuning generative models",
+    Category.TRAIN_OTHER: "training models that do not generate",
+    Category.AI_INPUT: "feeding a model at the time of an answer",
+    Category.AI_GENERATE: "imitating its author: style, persona, remix",
+    Category.AI_INDEX: "embedding or indexing for AI retrieval",
+    Category.SEARCH: "search that links back",
+    Category.TDM: "any other automated analysis",
+    Category.BRIDGE: "bridging to another network",
+    Category.BULK_DATASET: "bulk data sets",
+    Category.ARCHIVE: "public archives",
 }
 
 

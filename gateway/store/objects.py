@@ -113,6 +113,15 @@ class Objects:
         )  # fmt: skip
         return [_stored(row) for row in rows]
 
+    def by_tag(self, tag: str, limit: int = 20) -> list[Stored]:
+        """Return our own living public posts with a hashtag, newest first."""
+        rows = self._db.rows(
+            "SELECT o.* FROM object_tag t JOIN object o ON o.id = t.object WHERE t.tag = :tag AND o.local = 1"
+            " AND o.deleted IS NULL AND o.visibility = 'public' ORDER BY o.published DESC, o.id DESC LIMIT :limit",
+            tag=tag.lower(), limit=limit,
+        )  # fmt: skip
+        return [_stored(row) for row in rows]
+
     def replies(self, object_id: str, limit: int = 100) -> list[Stored]:
         """Return living open replies to an object, oldest first."""
         rows = self._db.rows(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.properties import ids_of
-from gateway.errors import Gone, NotAuthenticated, NotFound, Refused, Text
+from gateway.errors import Gone, NotAuthenticated, NotFound, Refused
 from gateway.flows import inbound
 from gateway.signatures.verify import is_signed
 from gateway.web.context import kit_of, signed_request
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.store.accounts import Account
     from gateway.store.objects import Stored
-
-UNSIGNED = NotAuthenticated
-TOKEN_DETAIL = Text("A valid bearer token is needed.", "有効なトークンが必要です。")
 
 
 async def requester(request: Request, *, is_collection: bool = False) -> str | None:
@@ -81,13 +78,10 @@ def bearer(request: Request, account: Account) -> None:
     kit = kit_of(request)
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        raise NotAuthenticated("no bearer token", code="token-missing", detail=TOKEN_DETAIL)
+        raise NotAuthenticated("no bearer token", code="token-missing")
     # Looked up by hash, so that the comparison's timing says nothing about a secret.
     token = kit.store.accounts.token_by_hash(hash_token(secret.strip()), kit.clock.now())
     if token is None:
-        raise NotAuthenticated("unknown or revoked token", code="token-invalid", detail=TOKEN_DETAIL)
+        raise NotAuthenticated("unknown or revoked token", code="token-invalid")
     if token.account != account.id:
-        raise Refused(
-            "token of another account", code="token-of-another-account",
-            detail=Text("This token belongs to another account.", "このトークンは別のアカウントのものです。"),
-        )  # fmt: skip
+        raise Refused("token of another account", code="token-of-another-account")

@@ -50,6 +50,7 @@ ROUTES = [
     Route("/about/policy", pages.policy),
     Route("/about/federation", pages.federation),
     Route("/problems/{code}", pages.problem),
+    Route("/tags/{tag}", pages.tag),
     Route("/@{name}.atom", feeds.account_atom),
     Route("/@{name}", pages.profile),
     Route(f"/@{{name}}/{TID}", pages.post),

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MEANINGS: Mapping[Category, Mapping[str, str]] = {
-    Category.TRAIN_GEN: {"en": "train generative AI", "ja": "生成AIの学習"},
-    Category.TRAIN_OTHER: {"en": "train other AI", "ja": "その他のAIの学習"},
-    Category.AI_INPUT: {"en": "be input for AI answers", "ja": "AIの回答への入力(RAGなど)"},
-    Category.AI_GENERATE: {"en": "be imitated by AI", "ja": "AIによる模倣・生成"},
-    Category.AI_INDEX: {"en": "be indexed for AI", "ja": "AI検索用の索引化・埋め込み"},
-    Category.SEARCH: {"en": "be found by search that links back", "ja": "リンクで案内する検索"},
-    Category.TDM: {"en": "be mined as text or data", "ja": "テキスト・データマイニング"},
+    Category.TRAIN_GEN: {"en": "training generative AI", "ja": "生成AIの学習"},
+    Category.TRAIN_OTHER: {"en": "training other AI", "ja": "その他のAIの学習"},
+    Category.AI_INPUT: {"en": "input for AI answers", "ja": "AIの回答への入力(RAGなど)"},
+    Category.AI_GENERATE: {"en": "imitation by AI", "ja": "AIによる模倣・生成"},
+    Category.AI_INDEX: {"en": "indexing for AI", "ja": "AI検索用の索引化・埋め込み"},
+    Category.SEARCH: {"en": "search that links back", "ja": "リンクで案内する検索"},
+    Category.TDM: {"en": "text and data mining", "ja": "テキスト・データマイニング"},
 }
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -33,11 +33,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "no_posts": "Nothing has been published yet.",
         "feed": "Atom feed",
         "asks": "What the author asks",
-        "use": "May this",
-        "answer": "Answer",
-        "n": "No",
-        "y": "Yes",
-        "unstated": "Not stated",
+        "use": "Use",
+        "answer": "Asked",
+        "n": "not allowed",
+        "y": "allowed",
+        "unstated": "not stated",
         "words": "In plain words",
         "in_reply_to": "In reply to",
         "edited": "edited",

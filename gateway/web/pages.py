@@ -8,9 +8,10 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.activitypub.actor import IMPLEMENTS
 from gateway.carriers.jsonld_terms import combined_at_home
-from gateway.errors import Gone
+from gateway.errors import SPECIAL_CODES, GatewayError, Gone, NotFound
 from gateway.flows import outbound
 from gateway.policy.reasons import SENTENCES, Reason
+from gateway.preferences import strictest
 from gateway.web.access import account_of, check_visible
 from gateway.web.context import kit_of, language_of
 from gateway.web.templates import render
@@ -18,6 +19,7 @@ from gateway.web.templates import render
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from gateway.errors import Text
     from gateway.flows.kit import Kit
     from gateway.preferences import Preferences
     from gateway.store.objects import Stored
@@ -97,11 +99,32 @@ async def federation(request: Request) -> Response:
     return _page(request, "federation.html", {"implements": IMPLEMENTS})
 
 
+async def tag(request: Request) -> Response:
+    """Show the public posts of this server with a hashtag: where a hashtag's link leads."""
+    kit, name = kit_of(request), request.path_params["tag"]
+    posts = kit.store.objects.by_tag(name, SHOWN)
+    if not posts:
+        raise NotFound(f"no post here is tagged {name[:100]}")
+    prefs = strictest(*(post.prefs for post in posts))
+    return _page(request, "tag.html", {"tag": name, "posts": [_shown(kit, post) for post in posts]}, prefs)
+
+
 async def problem(request: Request) -> Response:
     """Explain a problem or reason code: the target of a problem document's ``type``."""
     code = request.path_params["code"]
-    known = {reason.value: SENTENCES[reason] for reason in Reason}
-    text = known.get(code)
-    sentence = text.in_language(language_of(request)) if text is not None else ""
-    document = {"title": code, "detail": sentence, "code": code}
+    known = {**_error_titles(), **{reason.value: SENTENCES[reason] for reason in Reason}}
+    if code not in known:
+        raise NotFound(f"no problem is called {code[:100]}")
+    document = {"title": code, "detail": known[code].in_language(language_of(request)), "code": code}
     return _page(request, "problem.html", {"problem": document, "status": 0})
+
+
+def _error_titles() -> dict[str, Text]:
+    """Return every code of the error tree with its title, and the codes that only single places use."""
+    found: dict[str, Text] = dict(SPECIAL_CODES)
+    waiting: list[type[GatewayError]] = [GatewayError]
+    while waiting:
+        kind = waiting.pop()
+        found[kind.code] = kind.title
+        waiting += kind.__subclasses__()
+    return found

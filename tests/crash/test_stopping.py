@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
-from contextlib import contextmanager
+import socket
 from typing import TYPE_CHECKING
 
-import httpx
-
-from gateway.signatures.request import SignedRequest
 from processes import STOP_SECONDS, eventually, listening, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from processes import Listening, Served
@@ -27,18 +22,6 @@ def follow(peer: Listening, gateway: Served) -> None:
     alice = f"{gateway.base}/users/alice"
     assert peer.post(f"{alice}/inbox", peer.plain.activity("Follow", alice)).status_code == 202
     peer.wait_for("Accept")
-
-
-@contextmanager
-def hanging(peer: Listening) -> Iterator[threading.Event]:
-    """Let the peer take requests to its inboxes without answering them; the event says that one has come."""
-    came, go = threading.Event(), threading.Event()
-    inner = peer.recorder.hold(came, go)
-    try:
-        yield came
-    finally:
-        go.set()
-        inner()
 
 
 def test_ctrl_c_ends_an_idle_gateway_at_once(tmp_path: Path) -> None:
@@ -59,3 +42,40 @@ def test_sigterm_ends_it_as_cleanly(tmp_path: Path) -> None:
         gateway.process = None
     assert code == 0
     assert '"event": "stopped"' in gateway.stderr
+
+
+def test_ctrl_c_loses_no_delivery(tmp_path: Path) -> None:
+    """Deliveries in hand and queued when Ctrl-C comes arrive after the next start, each once and as it was."""
+    with listening() as peer, served(tmp_path) as gateway:
+        follow(peer, gateway)
+        before = len(peer.received)
+        peer.recorder.answering.clear()
+        sent = [gateway.cli("post", "create", "alice", f"post {number}")["activity"] for number in range(3)]
+        eventually(lambda: peer.recorder.held, "a delivery in hand")
+        code, seconds = gateway.interrupt()
+        peer.recorder.answering.set()
+        gateway.cli("post", "create", "alice", "written while nobody serves")
+        gateway.start()
+        gateway.drained()
+        came = peer.received[before:]
+    assert code == 0
+    assert seconds < LIMIT_SECONDS
+    assert sorted(activity["id"] for activity in came)[:3] == sorted(sent)
+    assert len(came) == 4
+
+
+def test_ctrl_c_does_not_wait_for_a_slow_client(tmp_path: Path) -> None:
+    """A client that never finishes its request, and a peer that never answers, together do not hold Ctrl-C up."""
+    with listening() as peer, served(tmp_path) as gateway:
+        follow(peer, gateway)
+        peer.recorder.answering.clear()
+        gateway.cli("post", "create", "alice", "to a peer that hangs")
+        with socket.create_connection(("127.0.0.1", gateway.port)) as slow:
+            slow.sendall(
+                f"POST /inbox HTTP/1.1\r\nHost: localhost:{gateway.port}\r\n"
+                "Content-Type: application/activity+json\r\nContent-Length: 1000\r\n\r\n{".encode()
+            )
+            eventually(lambda: peer.recorder.held, "a delivery in hand")
+            code, seconds = gateway.interrupt()
+    assert code == 0
+    assert seconds < LIMIT_SECONDS

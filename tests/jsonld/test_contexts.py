@@ -65,6 +65,18 @@ def test_nothing_else_is_loaded(url: str) -> None:
         pinned()(url, {})
 
 
+def test_what_is_handed_out_is_a_copy() -> None:
+    """Whoever changes a loaded context changes his own, and the pinned one stays."""
+    remote = pinned()(contexts.AS2, {})
+    remote["document"]["@context"]["content"] = "urn:elsewhere"
+    assert pinned()(contexts.AS2, {})["document"]["@context"]["content"] == "as:content"
+
+
+def test_no_pinned_context_imports_another() -> None:
+    """@import is refused in documents, so no bundled context may need it."""
+    assert not any(b"@import" in content for content in files().values())
+
+
 def test_the_prefixes_of_a_context_are_known() -> None:
     """A known context tells which prefixes it defines, also where it is a list."""
     assert ("mastodon", "http://joinmastodon.org/ns#") in pinned().prefixes["https://join-lemmy.org/context.json"]

@@ -87,15 +87,36 @@ def test_the_bounds_are_exact(document: dict[str, object], *, affordable: bool) 
         [{"x": "@future"}],
         {"x": {"@id": "@future"}},
         {"x": {"@reverse": "@future"}},
+        {"x": {"@reverse": "@context"}},
         {"x": {"@id": "urn:x", "@context": {"@prefix": True}}},
         {"x": {"@id": "urn:x", "@context": [{"y": "@future\n"}]}},
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_reserved_word_in_a_context_has_no_expansion(context: object) -> None:
     """Words that JSON-LD keeps for its future give None, without a warning on stderr."""
     assert expand.expand({"@context": context, "urn:x": {"urn:y": 1}}, pinned()) is None
     assert expand.expand({"urn:x": {"@context": context, "urn:y": 1}}, pinned()) is None
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"@import": AS2, "content": "urn:elsewhere"},
+        [AS2, {"@import": AS2, "content": None}],
+        {"x": {"@id": "urn:x", "@context": {"@import": AS2, "content": "urn:elsewhere"}}},
+        {"@import": "https://w3id.org/security/v1", "content": "urn:elsewhere"},
+    ],
+    ids=range(4),
+)
+def test_no_document_changes_a_context_for_the_next(context: object) -> None:
+    """@import, which pyld carries out on the shared context itself, is refused, and the pinned one stays as it was."""
+    note = {"@context": AS2, "content": "x"}
+    before, pinned_before = expand.expand(note, pinned()), repr(pinned().documents)
+    for document in ({"@context": context, "content": "x", "x": {}}, {"urn:x": {"@context": context, "content": "x"}}):
+        assert expand.expand(document, pinned()) is None
+    assert expand.expand(note, pinned()) == before == [{f"{AS2}#content": [{"@value": "x"}]}]
+    assert repr(pinned().documents) == pinned_before
 
 
 def test_a_prefix_flag_and_text_with_a_sign_are_no_reserved_words() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from world import BASE, World, account
 
 from gateway.activitypub.note import Draft
 from gateway.flows import publish, watch
@@ -12,7 +13,6 @@ from gateway.flows.moderate import decision_about
 from gateway.policy.decide import Mode
 from gateway.urls import origin_of
 from peers.faithless import FaithlessPeer, turned
-from world import BASE, World, account
 
 if TYPE_CHECKING:
     from gateway.runtime import Gateway
@@ -23,12 +23,14 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1"
 
 
 def faithless_in(world: World, host: str = "faithless.example") -> FaithlessPeer:
+    """Connect a faithless peer."""
     peer = FaithlessPeer(f"https://{host}", "bob", world.clock, world.board)
     world.board.apps[host] = peer.app
     return peer
 
 
 async def published(world: World, home: Gateway, text: str = "hello", *, picture: bool = False) -> Stored:
+    """Let alice publish, and everybody receive."""
     author = home.kit.store.accounts.by_name("alice") or account(home)
     uploads = [publish.Upload(content=PNG, name="dot.png")] if picture else []
     stored, _ = await publish.create(home.kit, author, Draft(text=text), uploads=uploads)
@@ -48,6 +50,7 @@ async def contradicted(world: World, **settings: Any) -> tuple[Gateway, Faithles
 
 
 def decided(home: Gateway, peer: FaithlessPeer) -> tuple[str, str]:
+    """Return what the gateway does with the peer, and the reason."""
     decision = decision_about(home.kit, origin_of(peer.base))
     return decision.action.word, decision.reason.value
 
@@ -128,7 +131,7 @@ async def test_three_of_five_looks_refuse(world: World) -> None:
 
 async def test_only_the_faithless_origin_is_refused(world: World) -> None:
     """Another port of the same host is another peer."""
-    home, peer, stored = await contradicted(world)
+    home, peer, stored = await contradicted(world, allowed_ports=[8443])
     neighbour = faithless_in(world, "faithless.example:8443")
     await neighbour.follow(stored.owner)
     await world.drain()

@@ -20,7 +20,10 @@ def rule(host: str, action: Action, note: str = "") -> Rule:
 
 
 def looks(word: str, *, days_ago: float = 0) -> list[Observation]:
-    """Return one observation a letter, oldest first: ``.`` in order, ``1`` V1, ``2`` V2, ``3`` a proven V3, ``u`` an unproven one."""
+    """Return one observation a letter, oldest first.
+
+    ``.`` in order, ``1`` V1, ``2`` V2, ``3`` a proven V3, ``u`` an unproven one.
+    """
     kinds = {".": None, "1": Violation.DROP, "2": Violation.CONTRADICT, "3": Violation.ALTER, "u": Violation.ALTER}
     last = NOW - timedelta(days=days_ago)
     return [

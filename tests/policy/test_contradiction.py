@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from preferences.samples import ALICE, BOB, CRAWLER, SERVER, says
@@ -44,6 +46,6 @@ def test_the_order_of_statements_does_not_matter() -> None:
 @given(asked=ANY_PREFS, shown=ANY_PREFS)
 def test_a_contradiction_is_a_no_shown_as_a_yes(asked: Preferences, shown: Preferences) -> None:
     """Exactly the categories with n asked and y shown are found, over all preferences."""
-    statement = says(SERVER, **{category.value.replace("-", "_"): value.value for category, value in shown.items()})
+    statement = replace(says(SERVER), prefs=shown)
     found = {category for category, _ in contradictions(asked, [statement])}
     assert found == {category for category in Category if asked.get(category) == "n" and shown.get(category) == "y"}

@@ -153,12 +153,14 @@ def _acceptable(value: object) -> bool:
 @LONG
 @given(DOCUMENTS)
 def test_expansion_never_raises(document: dict[str, Any]) -> None:
-    """Any object has an expansion or none, and looking for restructuring keywords always ends."""
+    """Any object has an expansion or none, stays as it is, and leaves nothing behind for the next document."""
     before = json.dumps(document)
+    note = {"@context": [AS2, CONTEXT], "contentUsage": "train-ai=n"}
     expanded = expand.expand(document, pinned())
     assert expanded is None or all(isinstance(node, dict) for node in expanded)
     assert expand.restructures(document) in (True, False)
     assert json.dumps(document) == before
+    assert expand.expand(note, pinned()) == [{IRIS["contentUsage"]: [{"@value": "train-ai=n"}]}]
 
 
 @LONG
