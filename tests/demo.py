@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Below the ports that the kernel gives to outgoing connections.
 PORTS = range(20_000, 32_000)
 COMMAND_SECONDS = 30.0
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0
 WIDTH = 100
@@ -64,6 +64,7 @@ class Teller:
     def __init__(self) -> None:
         wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self.colours = sys.stdout.isatty() and wanted
+        self.tick = "✓" if "utf" in (sys.stdout.encoding or "").lower() else "+"
         self.step = 0
         self.title = ""
 
@@ -101,7 +102,7 @@ class Teller:
         """Tick a sentence that is true; raise Failed for one that is not."""
         if not holds:
             raise Failed(sentence if found is None else f"{sentence}\nobserved instead: {found}")
-        self.line("   " + self._in("32", "✓ ") + sentence)
+        self.line("   " + self._in("32", f"{self.tick} ") + sentence)
 
     def failure(self, text: str) -> None:
         """Say what went wrong."""

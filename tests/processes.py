@@ -203,7 +203,16 @@ class Served:
 
     def drained(self, *, seconds: float = WAIT_SECONDS) -> None:
         """Wait until nothing is left to do."""
-        eventually(lambda: not self.open_jobs(), "nothing left to do", seconds=seconds)
+        left: list[dict[str, Any]] = []
+
+        def is_idle() -> bool:
+            left[:] = self.open_jobs()
+            return not left
+
+        try:
+            eventually(is_idle, seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError(f"still to do: {left[:5]}") from error
 
     def check(self) -> None:
         """Fail when a run showed a traceback, a fault or a warning."""

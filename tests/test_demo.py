@@ -68,7 +68,7 @@ def test_an_interrupted_demo_cleans_up(playing: subprocess.Popen[str], tmp_path:
     seen = ""
     for line in playing.stdout:
         seen += line
-        if line.startswith("2. "):
+        if "$ gateway account create" in line:
             break
     playing.send_signal(how)
     rest, _ = playing.communicate(timeout=ENOUGH_SECONDS)

@@ -116,7 +116,10 @@ class KeepActor:
 
 @dataclass(frozen=True, slots=True)
 class DropActor:
-    """A remote account was deleted: its follows, interactions and objects go."""
+    """A remote account was deleted: its follows, interactions and objects go.
+
+    Its own signature is enough: whether its document still answers is not asked. Who comes back is met afresh.
+    """
 
     id: str
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from gateway.activitypub.labels import Reader
     from gateway.carriers.reading import Problem
 
-MAX_ADDRESSES = 2_000
-
 
 def actor_of(document: Mapping[str, object]) -> str:
     """Return the one actor's id; raise MalformedDocument when there is none, or more than one."""
@@ -65,8 +63,6 @@ def understand(document: Mapping[str, object], raw: bytes, reader: Reader) -> tu
     if embedded is not None:
         addressed += [ids_of(embedded.get(name)) for name in ("to", "cc")]
     audience = frozenset(address for group in addressed for address in group)
-    if len(audience) > MAX_ADDRESSES:
-        raise MalformedDocument("too many addresses")
     # Who boosts or likes speaks about somebody else's work; who creates, about their own.
     own = type_of(document) in ("Create", "Update", "Delete")
     kind = DeclarantKind.AUTHOR if own else DeclarantKind.INTERMEDIARY

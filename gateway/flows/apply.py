@@ -11,7 +11,7 @@ from gateway.activitypub.properties import id_of, type_of
 from gateway.activitypub.sanitise import clean
 from gateway.clock import parse_rfc3339
 from gateway.flows import discover, outbound
-from gateway.flows.said import counted, refusals
+from gateway.flows.said import counted, limited, refusals
 from gateway.preferences import (
     NOTHING,
     Statement,
@@ -88,7 +88,11 @@ def _keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Sta
     before = kit.store.objects.get(object_id)
     published = parse_rfc3339(document.get("published")) or kit.clock.now()
     updated = parse_rfc3339(document.get("updated"))
-    said = list(statements) if effect.embedded else _read(kit, document, object_id, effect, updated or published)
+    said = list(statements) if effect.by_author else _refusals_of_others(statements)
+    if not effect.embedded:
+        said += _read(kit, document, object_id, effect, updated or published)
+    # Whoever attaches somebody else's file must not leave a yes about it in their name.
+    said = [statement for statement in limited(said, effect.owner) if statement.prefs]
     _keep_statements(kit, object_id, said, source, effect, before, updated)
     stored = Stored(
         id=object_id,
@@ -100,7 +104,7 @@ def _keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Sta
         prefs=combined(counted(kit, document, object_id, effect.owner), at=kit.clock.now()),
         published=before.published if before is not None else published,
         in_reply_to=id_of(document.get("inReplyTo")),
-        updated=updated,
+        updated=updated or (published if before is not None else None),  # an undated edit must not turn time back
     )
     kit.store.objects.save(stored, _hashtags(document))
 

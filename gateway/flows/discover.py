@@ -13,6 +13,7 @@ from gateway.clock import parse_rfc3339
 from gateway.errors import GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable
 from gateway.flows.moderate import decision_about, refused
 from gateway.jsonld import strict
+from gateway.jsonld.expand import restructures
 from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
 from gateway.signatures import cavage, message, owner
 from gateway.store.relations import RemoteActor
@@ -44,8 +45,11 @@ def signer(kit: Kit, scheme: str) -> Callable[[SignedRequest], list[tuple[str, s
 async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
     """GET ``url`` signed, with the other scheme after a 401; raise RemoteUnreachable or RemoteAnswer.
 
-    Failures are remembered for a while, so that one bad URL costs its host one request.
+    Failures are remembered for a while, so that one bad URL costs its host one request. Our own host
+    is never asked: what is ours is in the store, and a stranger must not make us call ourselves.
     """
+    if same_origin(url, kit.base):
+        raise RemoteAnswer(f"{url} is our own address", remote_status=404)
     remembered = kit.failed_fetches.get(url)
     if remembered is not None:
         raise RemoteAnswer(f"{url} failed a moment ago", remote_status=remembered[0])
@@ -73,7 +77,13 @@ async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
 
 
 async def document_at(kit: Kit, url: str) -> tuple[Mapping[str, object], str]:
-    """Return an ActivityStreams document and the URL it came from, which is its id.
+    """Return an ActivityStreams document and the URL it came from, which is its id; see ``answer_at``."""
+    document, answer = await answer_at(kit, url)
+    return document, answer.url
+
+
+async def answer_at(kit: Kit, url: str) -> tuple[Mapping[str, object], Answer]:
+    """Return an ActivityStreams document and the answer it came in, whose URL is its id.
 
     A document that names another id is fetched once more from there, when that is on the same origin
     as where it came from; it never speaks for a place it was not fetched from.
@@ -84,7 +94,7 @@ async def document_at(kit: Kit, url: str) -> tuple[Mapping[str, object], str]:
         document = read(answer)
         found = document.get("id")
         if found == answer.url:
-            return document, answer.url
+            return document, answer
         if not isinstance(found, str) or not same_origin(found, answer.url):
             break
         wanted = without_fragment(found)
@@ -96,9 +106,13 @@ def read(answer: Answer) -> dict[str, object]:
     if not is_activity_type(answer.header("content-type") or ""):
         raise RemoteAnswer(f"{answer.url} is no ActivityStreams document", remote_status=answer.status)
     try:
-        return strict.read_object(answer.body)
+        document = strict.read_object(answer.body)
     except MalformedDocument as error:
         raise RemoteAnswer(f"{answer.url}: {error}", remote_status=answer.status) from error
+    if restructures(document):
+        # As at the inbox: what a JSON-LD reader would find on another node than we do is not taken.
+        raise RemoteAnswer(f"{answer.url}: @graph, @included and @reverse are not taken", remote_status=answer.status)
+    return document
 
 
 async def actor_at(kit: Kit, actor_id: str, *, supersede: bool = False) -> RemoteActor:

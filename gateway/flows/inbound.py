@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ from gateway.jsonld import strict
 from gateway.observe.names import ARRIVAL
 from gateway.signatures import owner, verify
 from gateway.store.work import ArrivalRow
-from gateway.urls import origin_of, same_origin
+from gateway.urls import origin_of, same_origin, without_fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from gateway.flows.kit import Kit
     from gateway.signatures.owner import ListedKey
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.urls import Origin
 
 RETRY_SECONDS = 300
+KEY_SECONDS = 15.0  # a silent key host holds an inbox no longer than this, redirects and second knocks included
 KEPT_HEADERS = frozenset(
     {"content-usage", "ai-usage", "x-robots-tag", "tdm-reservation", "signature", "signature-input", "date", "digest",
      "content-digest", "host", "content-type"}
@@ -120,7 +122,7 @@ async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = F
         if verdict.ok or kit.refetched.get(actor) is not None:
             return verdict
     kit.refetched.put(actor, value=True)
-    fetched = await _fetched(kit, actor)
+    fetched = await _sought(kit, actor, discover.actor_at(kit, actor))
     key = _key(fetched, opened.key_id) if fetched is not None else None
     return verify.close(opened, key, actor, is_collection=is_collection)
 
@@ -129,10 +131,15 @@ def _key(actor: RemoteActor, key_id: str) -> ListedKey | None:
     return owner.find(actor.document, actor.id, key_id)
 
 
-async def _fetched(kit: Kit, actor: str) -> RemoteActor | None:
-    """Fetch an actor for its key; None when it has none, Unavailable when the fault is passing."""
+async def _sought(kit: Kit, url: str, search: Awaitable[RemoteActor]) -> RemoteActor | None:
+    """Wait for a search that begins at ``url``; None when it finds no actor, Unavailable when the fault is passing."""
     try:
-        return await discover.actor_at(kit, actor)
+        async with asyncio.timeout(KEY_SECONDS):
+            return await search
+    except TimeoutError as error:
+        # Remembered like any failed fetch: a silent host costs one wait, not one for every request.
+        kit.failed_fetches.put(without_fragment(url), (0, 0))
+        raise _passing(RemoteUnreachable(f"{url}: silent for {KEY_SECONDS:.0f} s")) from error
     except RemoteAnswer as error:
         if error.remote_status >= 500 or error.remote_status in discover.PASSING or error.remote_status == 0:  # noqa: PLR2004 - RFC 9110
             raise _passing(error) from error
@@ -171,17 +178,9 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
 async def _owner_of(kit: Kit, key_id: str) -> RemoteActor | None:
     if same_origin(key_id, kit.base):
         return None
-    try:
-        found = await discover.key_by_id(kit, key_id)
-    except RemoteAnswer as error:
-        if error.remote_status >= 500 or error.remote_status in discover.PASSING or error.remote_status == 0:  # noqa: PLR2004 - RFC 9110
-            raise _passing(error) from error
-        return None
-    except RemoteUnreachable as error:
-        if error.code == "address-refused":
-            return None
-        raise _passing(error) from error
-    kit.refetched.put(found.id, value=True)
+    found = await _sought(kit, key_id, discover.key_by_id(kit, key_id))
+    if found is not None:
+        kit.refetched.put(found.id, value=True)
     return found
 
 

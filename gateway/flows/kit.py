@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.labels import Reader
 from gateway.errors import StoreError
-from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Statement, Subject, narrowest, statements_at_home
+from gateway.preferences import Scope, Statement, Subject, narrowest, statements_at_home
 from gateway.signatures.keys import PrivateKey, generate, unwrap
 
 if TYPE_CHECKING:
@@ -110,15 +110,3 @@ class Kit:
             asked=self.settings.instance_preferences,
             at=at or account.updated,
         )
-
-    def instance_statements(self) -> tuple[Statement, ...]:
-        """Return what the operator asks for by default, about the whole instance."""
-        prefs = self.settings.instance_preferences
-        statement = Statement(
-            subject=Subject(scope=Scope.INSTANCE, ref=self.base),
-            prefs=prefs,
-            declared_by=Declarant(kind=DeclarantKind.INSTANCE, id=self.instance_actor, auth=Auth.LOCAL),
-            carrier="home",
-            observed_at=self.clock.now(),
-        )
-        return (statement,) if prefs else ()

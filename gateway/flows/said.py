@@ -10,7 +10,7 @@ from gateway.preferences import DeclarantKind, Preference, Preferences
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gateway.flows.kit import Kit
     from gateway.preferences import Declarant, Statement
@@ -25,7 +25,12 @@ def counted(kit: Kit, document: Mapping[str, object], object_id: str, owner: str
     may name the same media file.
     """
     said = kit.store.statements.about(about(document, object_id, owner))
-    return [statement if _is_entitled(statement.declared_by, owner) else refusals(statement) for statement in said]
+    return limited(said, owner)
+
+
+def limited(statements: Iterable[Statement], owner: str) -> list[Statement]:
+    """Return the statements as far as they count about something of ``owner``: a stranger's yes does not."""
+    return [s if _is_entitled(s.declared_by, owner) else refusals(s) for s in statements]
 
 
 def _is_entitled(declarant: Declarant, owner: str) -> bool:

@@ -21,6 +21,8 @@ from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
     from gateway.preferences import Statement
@@ -43,10 +45,13 @@ async def settle(kit: Kit, job: Job) -> None:
     except (MalformedDocument, Refused) as error:
         _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
         return
-    statements = (*activity.statements, *_from_headers(kit, row, activity))
-    known, done = await _decide(kit, activity)
+    heard = list(_from_headers(kit, row, activity))
+    known, done = await _decide(kit, activity, heard)
+    statements = (*activity.statements, *heard)
     with kit.store.transaction():
         for effect in done:
+            if isinstance(effect, fx.MoveFollowers):
+                discover.keep_actor(kit, known.fetched[effect.new])  # whoever follows it needs its inbox
             apply(kit, effect, row.id, statements)
         _finish(kit, job, row, _outcome(done), [f"{p.code}: {p.detail}" for p in problems])
     for effect in done:
@@ -62,22 +67,38 @@ async def _refresh(kit: Kit, actor: str) -> None:
         kit.store.peers.audit(kit.clock.now(), SETTLED, origin_of(actor).host, "actor-not-refreshed", str(error))
 
 
-async def _decide(kit: Kit, activity: Activity) -> tuple[fx.Known, list[fx.Effect]]:
-    """Return the effects, fetching what they need first."""
+async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple[fx.Known, list[fx.Effect]]:
+    """Return the effects, fetching what they need first; what the answers' headers say is added to ``heard``.
+
+    An object comes in with its author, because what the author asks of everything holds for it too.
+    """
     fetched: dict[str, Mapping[str, object]] = {}
     unavailable: set[str] = set()
     for _round in range(MAX_FETCHES):
         known = _know(kit, activity, fetched, frozenset(unavailable))
         found = fx.effects(activity, known)
         wanted = next((effect.url for effect in found if isinstance(effect, fx.Fetch)), None)
-        if wanted is None:
+        stranger = _stranger(kit, found)
+        if wanted is None and stranger is None:
             return known, found
         try:
-            fetched[wanted] = (await discover.document_at(kit, wanted))[0]
+            if wanted is None:
+                await discover.actor_at(kit, str(stranger))
+                continue
+            fetched[wanted], answer = await discover.answer_at(kit, wanted)
+            heard += _said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
         except (GatewayError, BadUrl) as error:
-            log().info("fetch", url=wanted, problem=str(error))
+            log().info("fetch", url=wanted or stranger, problem=str(error))
+            if wanted is None:
+                return known, [fx.Ignore("author-unavailable")]
             unavailable.add(wanted)
     return known, [fx.Ignore("too-many-fetches")]
+
+
+def _stranger(kit: Kit, found: list[fx.Effect]) -> str | None:
+    """Return the author of something to keep whom nobody here has met."""
+    owners = (effect.owner for effect in found if isinstance(effect, fx.KeepObject))
+    return next((owner for owner in owners if kit.store.relations.actor(owner) is None), None)
 
 
 def _know(
@@ -130,11 +151,17 @@ def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statem
     """Return what the request's own headers say: the sending server's words about the object."""
     if not activity.object_id:
         return ()
-    speaker = Declarant(kind=DeclarantKind.INSTANCE, id=row.origin, auth=Auth.HTTP_SIGNATURE)
-    source = Source(
-        subject=Subject(scope=Scope.OBJECT, ref=activity.object_id), declared_by=speaker, observed_at=kit.clock.now()
-    )
-    return http_headers.parse(row.headers, source).statements
+    return _said_in(kit, row.headers, activity.object_id, row.origin, Auth.HTTP_SIGNATURE)
+
+
+def _said_in(
+    kit: Kit, headers: Iterable[tuple[str, str]], object_id: str, origin: object, auth: Auth
+) -> tuple[Statement, ...]:
+    """Return what headers say about an object in the words of the server that sent them."""
+    speaker = Declarant(kind=DeclarantKind.INSTANCE, id=str(origin), auth=auth)
+    subject = Subject(scope=Scope.OBJECT, ref=object_id)
+    source = Source(subject=subject, declared_by=speaker, observed_at=kit.clock.now())
+    return http_headers.parse(headers, source).statements
 
 
 def _outcome(done: list[fx.Effect]) -> str:

@@ -148,10 +148,6 @@ class Work:
         """Give back every lease: called at start, when no other process can hold one."""
         return self._db.run("UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased'")
 
-    def next_due(self) -> datetime | None:
-        """Return when the next job is due, or None."""
-        return from_ms(self._db.value("SELECT min(due) FROM job WHERE state = 'queued'"))
-
     def count(self, state: str = "queued") -> int:
         """Return how many jobs are in a state."""
         return int(self._db.value("SELECT count(*) FROM job WHERE state = :s", s=state) or 0)

@@ -41,6 +41,7 @@ def test_accounts_in_normal_form(resource: str, found: tuple[str, str] | None) -
         "acct:a@ho st",
         "acct:a@h:x",
         "acct:a@h/p",
+        "acct:@@gw.example",
     ],
 )
 def test_nonsense_accounts_are_bad_input(resource: str) -> None:

@@ -109,7 +109,9 @@ class Scene:
         rows = {name: found for name, found in snapshot(self.kit).items() if name not in BOOKKEEPING}
         like = f"{self.victim.base}/%"
         rows["victim"] = database.rows("SELECT * FROM remote_actor WHERE id = :id", id=self.v)
-        rows["victim keys"] = database.rows("SELECT * FROM remote_key WHERE actor LIKE :like AND actor = :id", like=like, id=self.v)
+        rows["victim keys"] = database.rows(
+            "SELECT * FROM remote_key WHERE actor LIKE :like AND actor = :id", like=like, id=self.v
+        )
         rows["victim standing"] = database.rows("SELECT origin, rung FROM peer WHERE origin = :o", o=self.victim.base)
         rows["recipient"] = database.rows("SELECT * FROM recipient")
         rows["tags"] = database.rows("SELECT * FROM object_tag")
@@ -135,7 +137,9 @@ class Scene:
         """Return what was asked for since the mark."""
         return self.fetches()[self.asked :]
 
-    async def attack(self, document: dict[str, Any], by: Actor | None = None, peer: PlainPeer | None = None) -> httpx.Response:
+    async def attack(
+        self, document: dict[str, Any], by: Actor | None = None, peer: PlainPeer | None = None
+    ) -> httpx.Response:
         """Deliver a validly signed activity (by mallory unless said otherwise) and let it settle."""
         sender = peer or self.mallory
         return await self.deliver(sender.signed(SHARED_INBOX, json.dumps(document).encode(), by), by=by, peer=sender)

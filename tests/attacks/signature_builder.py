@@ -7,6 +7,7 @@ end; a word that stands in none of them is a ``KeyError``, so that no case passe
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -44,8 +45,6 @@ NEW_KEY = "https://peer.example/users/bob (rotated)"
 WRONG_KEY = "https://peer.example/users/bob (never published)"
 SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
-Signer = "Callable[[bytes], bytes]"
-
 
 @dataclass(slots=True, kw_only=True)
 class Scene:
@@ -65,7 +64,8 @@ class Scene:
         self.peer.serve_document(self.peer.me.id, self.peer.me.document(**changes))
 
     def rotate(self) -> None:
-        """Give the peer's actor a new RSA key."""
+        """Give the peer's actor a new RSA key, a day later."""
+        self.world.clock.forward(days=1)
         self.peer.me.rsa = keys_for(NEW_KEY)[0]
         self.serve_actor()
 
@@ -510,16 +510,9 @@ def _status(code: int) -> Callable[[Scene, Draft], None]:
 
 def _hang(scene: Scene, _draft: Draft) -> None:
     async def never(*_: Any) -> None:
-        await asyncio_forever()
+        await asyncio.get_running_loop().create_future()
 
     scene.world.board.apps["peer.example"] = never
-
-
-async def asyncio_forever() -> None:
-    """Wait for what never comes."""
-    import asyncio  # noqa: PLC0415 - the only use
-
-    await asyncio.get_running_loop().create_future()
 
 
 # On the wire

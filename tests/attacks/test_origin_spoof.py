@@ -75,7 +75,13 @@ async def _no_actor_at_all(scene: Scene) -> None:
 
 @case("ORIG-005")
 async def _actor_spelled_otherwise(scene: Scene) -> None:
-    spelled = ("https://EVIL.example/users/m", f"{scene.m}/", f"{scene.m}#me", f"{scene.m}?x", "https://evil.example/users/%6D")
+    spelled = (
+        "https://EVIL.example/users/m",
+        f"{scene.m}/",
+        f"{scene.m}#me",
+        f"{scene.m}?x",
+        "https://evil.example/users/%6D",
+    )
     for actor in (*spelled, scene.m.replace("https://evil.example", "https://evil.example:443")):
         await scene.attack(but(scene.mallory.activity("Create", scene.mallory.note(to=[ALICE], cc=[])), actor=actor))
 
@@ -99,7 +105,9 @@ async def _written_by_the_victim(scene: Scene) -> None:
     await scene.attack(scene.mallory.activity("Create", _forged(scene)))
     await scene.attack(scene.mallory.activity("Create", _forged(scene, attributedTo={"id": scene.v, "type": "Person"})))
     await scene.attack(scene.mallory.activity("Create", _forged(scene, id=scene.victim.id("notes"))))
-    await scene.attack(scene.mallory.activity("Create", _forged(scene, id=scene.victim.id("notes"), attributedTo=scene.m)))
+    await scene.attack(
+        scene.mallory.activity("Create", _forged(scene, id=scene.victim.id("notes"), attributedTo=scene.m))
+    )
 
 
 @case("ORIG-012")
@@ -125,7 +133,11 @@ async def _announced(scene: Scene, url: str) -> None:
 @case("ORIG-014")
 async def _another_id_on_the_same_host(scene: Scene) -> None:
     evil = scene.mallory
-    for name, said in {"gone": None, "turns": "https://evil.example/z", "forged": "https://evil.example/forged"}.items():
+    for name, said in {
+        "gone": None,
+        "turns": "https://evil.example/z",
+        "forged": "https://evil.example/forged",
+    }.items():
         page = {"@context": AS2, **evil.note(), "id": f"{evil.base}/{name}"}
         evil.serve_document(f"{evil.base}/x-{name}", page)
         if said is not None:
@@ -210,7 +222,11 @@ async def _uploaded_as_anything(scene: Scene) -> None:
 
 @case("ORIG-020")
 async def _linked_data_without_profile(scene: Scene) -> None:
-    kinds = ("application/ld+json", 'application/ld+json; profile="https://evil.example/"', "application/ld+json; profile=")
+    kinds = (
+        "application/ld+json",
+        'application/ld+json; profile="https://evil.example/"',
+        "application/ld+json; profile=",
+    )
     for number, kind in enumerate((*kinds, f'application/ld+json; profile="{AS2}x"')):
         await _uploaded(scene, number, kind)
 
@@ -242,7 +258,9 @@ async def _fetch_from_ourselves(scene: Scene) -> None:
     # Somebody who claims to be one of ours is not looked up here either.
     for actor in (ALICE, f"{BASE}/users/nobody"):
         claimed = replace(evil.me, id=actor)
-        answer = await evil.post(SHARED_INBOX, evil.activity("Follow", DORA, claimed, id=f"{BASE}/activities/1"), claimed)
+        answer = await evil.post(
+            SHARED_INBOX, evil.activity("Follow", DORA, claimed, id=f"{BASE}/activities/1"), claimed
+        )
         assert answer.status_code == 401
 
 
@@ -269,7 +287,9 @@ async def _pages_elsewhere(scene: Scene) -> None:
     }  # fmt: skip
     scene.mallory.serve_document(listed, collection)
     await _announced(scene, listed)
-    await scene.attack(scene.mallory.activity("Create", {name: collection[name] for name in collection if name != "@context"}))
+    await scene.attack(
+        scene.mallory.activity("Create", {name: collection[name] for name in collection if name != "@context"})
+    )
     assert not any(url.startswith(other.base) for url in scene.new_fetches())
 
 
@@ -284,7 +304,9 @@ async def _update_the_victims_note(scene: Scene) -> None:
         await scene.attack(scene.mallory.activity("Update", document, **{"@context": LABELLED}))
         await scene.attack(scene.mallory.activity("Create", document, **{"@context": LABELLED}))
     await scene.attack(scene.mallory.activity("Update", scene.victim_note["id"]))
-    await scene.attack(scene.mallory.activity("Update", {**scene.post.document, "content": "forged", "attributedTo": scene.m}))
+    await scene.attack(
+        scene.mallory.activity("Update", {**scene.post.document, "content": "forged", "attributedTo": scene.m})
+    )
 
 
 @case("ORIG-030")
@@ -312,7 +334,9 @@ async def _give_away(scene: Scene) -> None:
 async def _hijack_the_actor(scene: Scene) -> None:
     evil, victim = scene.mallory, scene.victim
     hijacked = victim.me.document(inbox=f"{evil.base}/inbox", endpoints={"sharedInbox": f"{evil.base}/inbox"})
-    stolen = victim.me.document(publicKey={"id": victim.me.key_id, "owner": scene.v, "publicKeyPem": evil.me.rsa.public.pem()})
+    stolen = victim.me.document(
+        publicKey={"id": victim.me.key_id, "owner": scene.v, "publicKeyPem": evil.me.rsa.public.pem()}
+    )
     for document in (hijacked, stolen, scene.v):
         await scene.attack(evil.activity("Update", document))
         await scene.attack(victim.activity("Update", document, scene.eve), scene.eve, victim)
@@ -331,7 +355,9 @@ async def _roll_back(scene: Scene) -> None:
     scene.mark()
     for changes in ({"updated": "2026-11-23T10:00:00Z"}, {"updated": first["updated"]}, {"updated": "2026-11-24T01:00:00+05:00"},
                     {"updated": "yesterday"}, {"updated": None}):  # fmt: skip
-        older = {name: value for name, value in {**first, "content": "old", "contentUsage": YES, **changes}.items() if value}
+        older = {
+            name: value for name, value in {**first, "content": "old", "contentUsage": YES, **changes}.items() if value
+        }
         await scene.attack(scene.victim.activity("Update", older, **{"@context": LABELLED}), peer=scene.victim)
 
 
@@ -339,7 +365,9 @@ async def _roll_back(scene: Scene) -> None:
 async def _update_before_create(scene: Scene) -> None:
     note = scene.mallory.note("out of order")
     create = scene.mallory.activity("Create", dict(note))
-    await scene.attack(scene.mallory.activity("Update", {**note, "content": "newer", "updated": "2026-11-24T00:00:00Z"}))
+    await scene.attack(
+        scene.mallory.activity("Update", {**note, "content": "newer", "updated": "2026-11-24T00:00:00Z"})
+    )
     await scene.attack(create)
     found = scene.kit.store.objects.by_owner(scene.m)
     assert [(stored.id, stored.document["content"]) for stored in found] == [(note["id"], "newer")]
@@ -435,7 +463,9 @@ async def _move_the_victim(scene: Scene) -> None:
     await scene.attack(but(scene.mallory.activity("Move", scene.v), target=scene.m))
     await scene.attack(but(scene.mallory.activity("Move", {"id": scene.v, "type": "Person"}), target=scene.m))
     scene.victim.serve_document(scene.eve.id, scene.eve.document(alsoKnownAs=[scene.v]))
-    await scene.attack(but(scene.victim.activity("Move", scene.v, scene.eve), target=scene.eve.id), scene.eve, scene.victim)
+    await scene.attack(
+        but(scene.victim.activity("Move", scene.v, scene.eve), target=scene.eve.id), scene.eve, scene.victim
+    )
 
 
 @case("ORIG-048")
@@ -542,7 +572,9 @@ async def _relay_without_proof(scene: Scene) -> None:
 
 @case("ORIG-059")
 async def _forged_totals(scene: Scene) -> None:
-    options = [{"type": "Note", "name": name, "replies": {"type": "Collection", "totalItems": 1}} for name in ("a", "b")]
+    options = [
+        {"type": "Note", "name": name, "replies": {"type": "Collection", "totalItems": 1}} for name in ("a", "b")
+    ]
     question = {**scene.victim.note("a or b?"), "type": "Question", "oneOf": options, "votersCount": 2}
     await scene.genuine(scene.victim.activity("Create", question))
     scene.mark()
@@ -595,7 +627,9 @@ async def _guess_what_is_private(scene: Scene) -> None:
                 fastest[url] = min(fastest.get(url, 1e9), time.perf_counter() - started)
             if number == 1:
                 scene.answers.append(answer)
-                shown.append((answer.status_code, sorted(answer.headers.items()), answer.content.replace(url.encode(), b"")))
+                shown.append(
+                    (answer.status_code, sorted(answer.headers.items()), answer.content.replace(url.encode(), b""))
+                )
     assert shown[0] == shown[1]
     assert max(fastest.values()) / min(fastest.values()) < 1.5
     scene.proved |= {"indistinguishable", "timing_ratio_le:1.5"}
@@ -605,7 +639,15 @@ async def _guess_what_is_private(scene: Scene) -> None:
 @case("ORIG-065")
 async def _read_from_a_cache(scene: Scene) -> None:
     hidden, sent = await publish.create(scene.kit, scene.alice, Draft(text="secret", visibility=Visibility.FOLLOWERS))
-    for url in (scene.post.id, hidden.id, ALICE, f"{ALICE}/outbox", f"{ALICE}/outbox?page=1", f"{ALICE}/followers", sent.id):
+    for url in (
+        scene.post.id,
+        hidden.id,
+        ALICE,
+        f"{ALICE}/outbox",
+        f"{ALICE}/outbox?page=1",
+        f"{ALICE}/followers",
+        sent.id,
+    ):
         signed = await scene.victim.get(url)
         assert "secret" not in signed.text or url == hidden.id
         assert "signature" in signed.headers["vary"].lower()

@@ -67,8 +67,8 @@ def test_no_elements() -> None:
 def test_rights() -> None:
     """The sentence for people names each refusal and the words that it earns."""
     sentence = atom_terms.rights(Preferences.of(train_gen="n", train_other="n", search="y"))
-    assert "train or fine-tune generative models; train models that do not generate" in sentence
-    assert "found by search" not in sentence
+    assert "training or fine-tuning generative models; training models that do not generate" in sentence
+    assert "links back" not in sentence
     assert sentence.endswith(". [notrain]")
 
 

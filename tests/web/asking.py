@@ -45,7 +45,7 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("latin-1")
 
 
-async def ask(  # noqa: PLR0917 - the parts of a request in their order
+async def ask(
     app: Any,
     method: str,
     target: str | bytes,
@@ -74,7 +74,8 @@ async def ask(  # noqa: PLR0917 - the parts of a request in their order
     }
     chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] or [b""]
     waiting: list[dict[str, Any]] = [
-        {"type": "http.request", "body": chunk, "more_body": index + 1 < len(chunks)} for index, chunk in enumerate(chunks)
+        {"type": "http.request", "body": chunk, "more_body": index + 1 < len(chunks)}
+        for index, chunk in enumerate(chunks)
     ]
     sent: list[dict[str, Any]] = []
 

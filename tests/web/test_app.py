@@ -1,0 +1,159 @@
+"""The whole route table: every address, what it answers, and the headers that every answer wears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.routing import Mount, Route
+
+from gateway.web import app
+from web.asking import ask
+
+if TYPE_CHECKING:
+    from web.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+JSON = "application/json"
+ACTIVITY = "application/activity+json"
+HTML = "text/html; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+NOAI = "train-ai=n, ai-use=n, search=y"
+INSTANCE = "train-ai=n, ai-use=n"
+
+# Route -> (address, status, media type, Content-Usage) of a plain GET; {..} are filled in by the test.
+PLAIN = {
+    "/.well-known/webfinger": ("?resource=acct:alice@gw.example", 200, "application/jrd+json", INSTANCE),
+    "/.well-known/host-meta": ("", 200, "application/xrd+xml", INSTANCE),
+    "/.well-known/nodeinfo": ("", 200, JSON, INSTANCE),
+    "/.well-known/tdmrep.json": ("", 200, JSON, INSTANCE),
+    "/nodeinfo/2.1": ("", 200, f'{JSON}; profile="http://nodeinfo.diaspora.software/ns/schema/2.1#"', INSTANCE),
+    "/robots.txt": ("", 200, TEXT, INSTANCE),
+    "/policies/tdm.json": ("", 200, "application/ld+json", INSTANCE),
+    "/livez": ("", 200, TEXT, INSTANCE),
+    "/readyz": ("", 503, TEXT, INSTANCE),  # no worker runs in this test
+    "/actor": ("", 200, ACTIVITY, INSTANCE),
+    "/users/{name}": ("", 200, ACTIVITY, NOAI),
+    "/media/{media_id}/{file_name}": ("", 200, "image/png", NOAI),
+    "/": ("", 200, HTML, INSTANCE),
+    "/about": ("", 200, HTML, INSTANCE),
+    "/about/policy": ("", 200, HTML, INSTANCE),
+    "/about/federation": ("", 200, HTML, INSTANCE),
+    "/problems/{code}": ("", 200, HTML, INSTANCE),
+    "/tags/{tag}": ("", 200, HTML, NOAI),
+    "/@{name}.atom": ("", 200, "application/atom+xml; charset=utf-8", NOAI),
+    "/@{name}": ("", 200, HTML, NOAI),
+    "/@{name}/{tid}": ("", 200, HTML, NOAI),
+    "/static": ("/gateway.css", 200, "text/css; charset=utf-8", INSTANCE),
+}
+# Routes whose plain GET needs a signature: status, media type and preferences of a signed one.
+GUARDED = {
+    "/users/{name}/outbox": NOAI,
+    "/users/{name}/followers": NOAI,
+    "/users/{name}/following": NOAI,
+    "/users/{name}/featured": NOAI,
+    "/posts/{tid}": NOAI,
+    "/posts/{tid}/replies": NOAI,
+    "/activities/{tid}": NOAI,
+}
+POSTS = {"/inbox", "/actor/inbox", "/users/{name}/inbox", "/users/{name}/outbox"}
+
+
+def _filled(site: Site, path: str) -> str:
+    attached = site.posts["media"].document["attachment"]
+    assert isinstance(attached, list)
+    media, name = attached[0]["url"].split("/")[-2:]
+    sent = site.kit.store.objects.latest_activity(site.alice.id, "Create", site.posts["public"].id)
+    assert sent is not None
+    tid = sent.id.rpartition("/")[2] if path.startswith("/activities") else site.tid("public")
+    words = {"name": "alice", "tid": tid, "tag": "greeting", "code": "gone", "media_id": media, "file_name": name}
+    return path.format(**words)
+
+
+def _check_dress(lines: dict[str, str], usage: str) -> None:
+    assert lines["content-usage"] == usage
+    assert "train-gen=n" in lines["ai-usage"]
+    assert lines["tdm-reservation"] == "1"
+    assert lines["tdm-policy"] == "https://gw.example/policies/tdm.json"
+    assert {"noai", "noimageai"} <= set(lines["x-robots-tag"].split(", "))
+    assert lines["x-content-type-options"] == "nosniff"
+    assert lines["content-security-policy"].startswith("default-src 'none'")
+    assert lines["strict-transport-security"].startswith("max-age=")
+    assert lines["referrer-policy"] == "same-origin"
+
+
+def test_every_route_is_in_a_table_below() -> None:
+    """No address is added without saying here what it answers."""
+    reads, writes = set(), set()
+    for route in app.ROUTES:
+        assert isinstance(route, Route | Mount)
+        is_post = isinstance(route, Route) and route.methods == {"POST"}
+        (writes if is_post else reads).add(route.path)
+    assert reads == PLAIN.keys() | GUARDED.keys()
+    assert writes == POSTS
+
+
+@pytest.mark.parametrize("path", PLAIN)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_anybody_may_read(site: Site, path: str, method: str) -> None:
+    """Each open address answers unsigned GET and HEAD with its type, preferences and protective headers."""
+    more, status, media_type, usage = PLAIN[path]
+    answer = await site.get(_filled(site, path) + more, method=method)
+    assert (answer.status, answer.media_type) == (status, media_type)
+    _check_dress(dict(answer.lines), usage)
+
+
+@pytest.mark.parametrize("path", GUARDED)
+async def test_what_needs_a_signature(site: Site, path: str) -> None:
+    """Each guarded address answers 401 to a stranger and a labelled document to who signs."""
+    target = _filled(site, path)
+    refused = await site.get(target)
+    assert refused.status == 401
+    answer = await site.signed(target)
+    assert (answer.status, answer.media_type) == (200, ACTIVITY)
+    _check_dress(dict(answer.lines), GUARDED[path])
+    document = answer.json
+    assert document["@context"][0] == "https://www.w3.org/ns/activitystreams"
+    assert document["contentUsage"] == NOAI
+    assert document["aiUsage"]["labels"] == ["noai", "notrain"]
+    assert document["id"] == f"https://gw.example{target}"
+
+
+@pytest.mark.parametrize("path", GUARDED)
+async def test_an_answer_known_already_is_not_sent_again(site: Site, path: str) -> None:
+    """A matching If-None-Match gives 304 without content, with the preferences and the ETag."""
+    target = _filled(site, path)
+    first = await site.signed(target)
+    again = await site.signed(target, if_none_match=first.header("etag"))
+    assert (again.status, again.body) == (304, b"")
+    assert again.header("etag") == first.header("etag")
+    assert again.header("vary") == "Accept, Signature"
+    _check_dress(dict(again.lines), GUARDED[path])
+
+
+@pytest.mark.parametrize("path", [*PLAIN, *GUARDED, *POSTS])
+async def test_other_methods_are_refused(site: Site, path: str) -> None:
+    """A method that an address does not have is a 405 that says which it has."""
+    answer = await ask(site.app, "PATCH", _filled(site, path))
+    assert (answer.status, answer.json["code"]) == (405, "method-not-allowed")
+    assert answer.header("allow")
+
+
+@pytest.mark.parametrize("path", sorted(POSTS))
+async def test_nothing_is_posted_without_credentials(site: Site, path: str) -> None:
+    """Every address that takes a POST answers 401 to one without signature or token, and keeps nothing."""
+    before = site.snapshot()
+    body = b'{"type": "Like", "actor": "https://peer.example/users/bob", "object": "x"}'
+    answer = await ask(site.app, "POST", _filled(site, path), [("content-type", ACTIVITY)], body)
+    assert answer.status == 401
+    assert site.snapshot() == before
+    _check_dress(dict(answer.lines), INSTANCE)
+
+
+async def test_another_gateway_speaks_http_on_loopback(site: Site) -> None:
+    """Strict-Transport-Security is said by https sites only."""
+    local = site.world.gateway("http://localhost:8000")
+    answer = await ask(app.build(local), "GET", "/livez", host="localhost:8000")
+    assert answer.status == 200
+    assert answer.header("strict-transport-security") == ""
