@@ -68,8 +68,13 @@ async def explain(
                 continue
             word = {"n": "no", "y": "yes", None: "not stated"}[answer["answer"]]
             run.one({}, f"{answer['category']}: {word}")
+            repeats = [because for because in answer["because"] if because["effect"] == "projection"]
             for because in answer["because"]:
+                if because in repeats:
+                    continue
                 who, what = because["declaredBy"], because["subject"]
                 raw = f": {because['raw'][:SHOWN]}" if because["raw"] else ""
                 run.one({}, f"  {who['kind']} {who['id']} {because['says']}")
                 run.one({}, f"      about the {what['scope']} {what['ref']}, in {because['carrier']}{raw}")
+            if repeats:
+                run.one({}, f"  and {len(repeats)} that repeat a fuller statement in a poorer form (see --json)")

@@ -23,6 +23,19 @@ Host = Annotated[str, typer.Argument(help="Host name or URL.")]
 Note = Annotated[str, typer.Option(help="Your own note about why.")]
 
 
+RUNGS = {
+    "H0": "H0, nothing is known about it",
+    "H1": "H1, its own pages reserve AI use",
+    "H2": "H2, it says that it honours preferences",
+    "H3": "H3, it pledged to honour preferences",
+}
+VIOLATIONS = {
+    None: "no violation",
+    "V2": "V2, its pages contradict our labels",
+    "V3": "V3, it signed the opposite of our labels",
+}
+
+
 def _evidence(found: Evidence) -> dict[str, Any]:
     return {
         "id": found.id, "at": when(found.at), "violation": found.violation, "proven": found.proven,
@@ -83,19 +96,21 @@ async def show(run: Run, host: Host) -> None:
             return
         decision, standing = found["decision"], found["standing"]
         run.one({
-            "peer": found["origin"], "standing": f"{standing['rung']}, {standing['violation'] or 'no violation'}",
+            "peer": found["origin"], "standing": f"{RUNGS[standing['rung']]}; {VIOLATIONS[standing['violation']]}",
             "decision": decision["action"], "reason": decision["reason"], "because": decision["because"],
             "evidence": decision["evidence"],
         })  # fmt: skip
         for item in found["evidence"]:
             state = f"cleared {item['cleared']}" if item["cleared"] else "counts"
-            run.say("")
+            run.one({}, "")
             run.one(
                 {"evidence": item["id"], "at": item["at"], "violation": item["violation"] or "in order", "state": state}
             )
             for contradiction in item["record"].get("contradictions", []):
                 where = contradiction.get("url") or item["record"].get("activity")
-                run.one({}, f"  {contradiction['category']}: asked n, shown y for {contradiction['object']} in {where}")
+                by = ", ".join(contradiction["carriers"])
+                run.one({}, f"  {contradiction['category']}: asked n, shown y ({by}) for {contradiction['object']}")
+                run.one({}, f"      in {where}")
 
 
 async def _rule(run: Run, host: str, action: Action, note: str) -> None:

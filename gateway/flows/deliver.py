@@ -120,7 +120,7 @@ def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after:
     log().info(
         DELIVERY,
         job=job.id,
-        peer=origin.host,
+        peer=str(origin),
         status=status,
         attempt=job.attempts,
         outcome=outcome,

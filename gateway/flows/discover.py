@@ -190,7 +190,9 @@ async def resolve(kit: Kit, text: str) -> RemoteActor:
         raise NotFound(f"not a handle: {text}")
     name, host = found
     problem: GatewayError | None = None
-    for scheme in ("https", "http") if kit.settings.takes_http else ("https",):
+    # A local gateway is for trying things out: its neighbours speak plain http.
+    local = ("http", "https") if kit.settings.is_local else ("https", "http")
+    for scheme in local if kit.settings.takes_http else ("https",):
         try:
             return await _by_webfinger(kit, scheme, name, host)
         except RemoteUnreachable as error:

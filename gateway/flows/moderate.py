@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gateway.signatures.verdict import Verdict
     from gateway.store.peers import Evidence
 
+MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
+
 
 def standing_of(kit: Kit, origin: Origin) -> Standing:
     """Return where a peer is on the ladder."""
@@ -140,6 +142,17 @@ def contradictions_in(kit: Kit, document: Mapping[str, object], speaker: Declara
     return found
 
 
+def merged(found: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return each contradiction once, with every carrier that states it."""
+    distinct: dict[tuple[object, ...], dict[str, object]] = {}
+    for item in found:
+        known = distinct.setdefault((item.get("url"), item["object"], item["category"]), {**item, "carriers": []})
+        carriers = known["carriers"]
+        if isinstance(carriers, list) and item["carrier"] not in carriers:
+            carriers.append(item["carrier"])
+    return [{name: value for name, value in item.items() if name != "carrier"} for item in distinct.values()]
+
+
 def opposite(ref: str, category: Category, statement: Statement) -> dict[str, object]:
     """Return one contradiction as it stands in an evidence record."""
     return {
@@ -158,7 +171,7 @@ def _record_alteration(
     origin = origin_of(verdict.actor)
     record: dict[str, object] = {
         "violation": Violation.ALTER.value,
-        "contradictions": found[:20],
+        "contradictions": merged(found)[:MAX_SHOWN],
         "activity": document.get("id"),
         "actor": verdict.actor,
         "key": verdict.key_id,

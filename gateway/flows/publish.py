@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility, addresses
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_MENTIONS = 50
 MAX_ATTACHED = 16
+ONE_SECOND = timedelta(seconds=1)  # what is published knows no less: readers drop an edit that is not later than what they have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +76,10 @@ def _check(draft: Draft, uploads: Sequence[Upload]) -> None:
 def _save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None) -> Stored:
     now = kit.clock.now()
     published = before.published if before is not None else now
+    edited = None if before is None else max(now, (before.updated or published) + ONE_SECOND)
     bare = note(
         draft, object_id=object_url(kit, tid), author=account.id, page=page_url(kit, account, tid),
-        published=published, tag_base=kit.tag_base, updated=now if before is not None else None,
+        published=published, tag_base=kit.tag_base, updated=edited,
     )  # fmt: skip
     statements = outbound.local_statements(kit, account, object_url(kit, tid), own)
     stored = Stored(
@@ -90,7 +93,7 @@ def _save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, 
         own_prefs=own,
         published=published,
         in_reply_to=draft.reply_to,
-        updated=now if before is not None else None,
+        updated=edited,
     )
     kit.store.objects.save(stored, hashtags_in(draft.text))
     return stored

@@ -177,4 +177,4 @@ def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[st
         kit.store.work.finish(job.id, now)
         if outcome.startswith(("ignored", "refused")) or problems:
             kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))
-    log().info(SETTLED, activity=row.id, peer=host, outcome=outcome, problems=problems)
+    log().info(SETTLED, activity=row.id, peer=row.origin, outcome=outcome, problems=problems)

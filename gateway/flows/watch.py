@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from gateway.carriers import html_meta, http_headers, robots_txt, tdm
 from gateway.carriers.reading import Reading, Source
 from gateway.errors import BadUrl, GatewayError, MalformedDocument
-from gateway.flows.moderate import contradictions_in, decision_about, opposite, peers_at, stop_deliveries
+from gateway.flows.moderate import (
+    MAX_SHOWN,
+    contradictions_in,
+    decision_about,
+    merged,
+    opposite,
+    peers_at,
+    stop_deliveries,
+)
 from gateway.ids import ALPHABET, LENGTH
 from gateway.jsonld import strict
 from gateway.policy.contradiction import contradictions
@@ -118,8 +126,7 @@ def _opposites(kit: Kit, looks: list[Look]) -> list[dict[str, object]]:
             found += _against(asked, ref, look, look.url)
             for rules in site:
                 found += _against(asked, ref, rules, rules.url)
-    distinct = {(item["url"], item["object"], item["category"], item["carrier"]): item for item in found}
-    return list(distinct.values())
+    return merged(found)
 
 
 def _against(asked: dict[str, Preferences], ref: str, look: Look, url: str) -> list[dict[str, object]]:
@@ -134,7 +141,7 @@ def _record(kit: Kit, origin: Origin, looks: list[Look], found: list[dict[str, o
     violation = Violation.CONTRADICT if found else None
     record: dict[str, object] = {
         "violation": violation.value if violation else None,
-        "contradictions": found[:20],
+        "contradictions": found[:MAX_SHOWN],
         "looks": [{"url": look.url, "status": look.status, "sha256": look.sha256} for look in looks],
     }
     aligned = any(s.prefs.disallows(c) for look in looks for s in look.reading.statements for c in s.prefs)

@@ -191,8 +191,8 @@ def test_preferences_of_account_and_post_are_explained_on_the_other_side(place: 
     reader, writer = author(place.home, "a4"), author(place.away, "b4", "--preset", "open")
     befriend(reader, writer)
     place.away.cli("account", "prefs", writer.name, "--set", "train-gen=n, search=y")
-    eventually(lambda: explained(place.home, writer.id)["answer"] == "n", "the account's preferences")
-    assert ("author", writer.id, "actor") in declared(explained(place.home, writer.id), "disallows")
+    by_author = ("author", writer.id, "actor")
+    eventually(lambda: by_author in declared(explained(place.home, writer.id), "disallows"), "the author's own no")
     assert explained(place.home, writer.id, "search")["answer"] == "y"
     post = writer.posts("with my own words", "--prefs", "tdm=n, search=n")["id"]
     arrived(place.home, post)
@@ -296,7 +296,7 @@ def test_a_confirmed_move_takes_followers_along(place: Place) -> None:
         place.home.cli("follow", "add", reader.name, was.id)
         accept(old, reader)
         eventually(lambda: reader.follows(was.id) == "accepted", "the first follow")
-        move = old.plain.activity("Move", was.id, target=now.id)
+        move = {**old.plain.activity("Move", was.id), "target": now.id}
         assert old.post(f"{place.home.base}/inbox", move).status_code == 202
         accept(new, reader)
         eventually(lambda: reader.follows(now.id) == "accepted", "the second follow")
