@@ -9,7 +9,7 @@ import typer
 from gateway.cli.arguments import account as account_named
 from gateway.cli.output import Run, command
 from gateway.errors import NotFound
-from gateway.flows import discover, publish
+from gateway.flows import discover, interact
 
 app = typer.Typer(help="Block actors.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Account name.")]
@@ -23,7 +23,7 @@ async def add(run: Run, name: Name, target: Target) -> None:
         kit = gateway.kit
         account = account_named(kit, name)
         actor = await discover.resolve(kit, target)
-        sent = publish.block(kit, account, actor.id)
+        sent = interact.block(kit, account, actor.id)
         run.one({"blocker": account.id, "blocked": actor.id, "activity": sent.id})
 
 
@@ -46,5 +46,5 @@ async def remove(run: Run, name: Name, target: Target) -> None:
         actor = await discover.resolve(kit, target)
         if not kit.store.relations.blocks(account.id, actor.id):
             raise NotFound(f"{account.name} does not block {actor.id}")
-        publish.unblock(kit, account, actor.id)
+        interact.unblock(kit, account, actor.id)
         run.one({"blocker": account.id, "unblocked": actor.id})

@@ -9,7 +9,7 @@ import typer
 from gateway.cli.arguments import account as account_named
 from gateway.cli.output import Run, command
 from gateway.errors import NotFound
-from gateway.flows import discover, outbound, publish
+from gateway.flows import discover, subscribe
 
 app = typer.Typer(help="Follow others; answer follow requests.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Account name.")]
@@ -23,7 +23,7 @@ async def add(run: Run, name: Name, target: Target) -> None:
         kit = gateway.kit
         account = account_named(kit, name)
         actor = await discover.resolve(kit, target)
-        sent = outbound.follow(kit, account, actor.id)
+        sent = subscribe.follow(kit, account, actor.id)
         run.one({"follower": account.id, "followed": actor.id, "state": "pending", "activity": sent.id})
 
 
@@ -54,7 +54,7 @@ async def remove(run: Run, name: Name, target: Target) -> None:
         kit = gateway.kit
         account = account_named(kit, name)
         actor = await discover.resolve(kit, target)
-        sent = outbound.unfollow(kit, account, actor.id)
+        sent = subscribe.unfollow(kit, account, actor.id)
         if sent is None:
             raise NotFound(f"{account.name} does not follow {actor.id}")
         run.one({"follower": account.id, "followed": actor.id, "state": "removed", "activity": sent.id})
@@ -86,7 +86,7 @@ async def _answer(run: Run, name: str, target: str, kind: str) -> None:
         kit = gateway.kit
         account = account_named(kit, name)
         actor = await discover.resolve(kit, target)
-        if not publish.answer_request(kit, account, actor.id, kind):
+        if not subscribe.answer_request(kit, account, actor.id, kind):
             raise NotFound(
                 f"{actor.id} did not ask to follow {account.name}; see: gateway follow requests {account.name}"
             )

@@ -10,7 +10,7 @@ from gateway.activitypub.note import tombstone
 from gateway.activitypub.properties import id_of, type_of
 from gateway.activitypub.sanitise import clean
 from gateway.clock import parse_rfc3339
-from gateway.flows import discover, outbound
+from gateway.flows import discover, subscribe
 from gateway.flows.said import counted, limited, refusals
 from gateway.preferences import (
     NOTHING,
@@ -52,7 +52,7 @@ def apply(kit: Kit, effect: fx.Effect, source: str, statements: Sequence[Stateme
         case fx.ForgetFollow():
             relations.forget_follow(effect.follower, effect.followed)
         case fx.Answer():
-            outbound.answer_follow(kit, effect.kind, effect.actor, effect.follow, effect.to)
+            subscribe.answer_follow(kit, effect.kind, effect.actor, effect.follow, effect.to)
         case fx.RecordInteraction():
             relations.save_interaction(effect.kind, effect.actor, effect.object, effect.activity, now)
             kit.store.statements.add(_refusals_of_others(statements), source)
@@ -189,5 +189,5 @@ def _move(kit: Kit, old: str, new: str) -> None:
     for follower in kit.store.relations.local_followers_of(old):
         account = kit.store.accounts.by_id(follower)
         if account is not None:
-            outbound.follow(kit, account, new)
-            outbound.unfollow(kit, account, old)
+            subscribe.follow(kit, account, new)
+            subscribe.unfollow(kit, account, old)

@@ -157,39 +157,6 @@ def announce_deleted_actor(kit: Kit, account: Account) -> Sent:
     )  # fmt: skip
 
 
-def answer_follow(kit: Kit, kind: str, actor: str, follow_document: Mapping[str, object], to: str) -> None:
-    """Accept or reject a Follow as the account that was followed."""
-    account = kit.store.accounts.by_id(actor)
-    if account is None:
-        return
-    send(
-        kit, account, kind, follow_document, about=str(follow_document["id"]),
-        statements=actor_statements(kit, account), inboxes=inbox_of(kit, to), to=[to],
-    )  # fmt: skip
-
-
-def follow(kit: Kit, account: Account, target: str) -> Sent:
-    """Ask a remote actor (known already) to let ``account`` follow it."""
-    sent = send(
-        kit, account, "Follow", target, about=target, statements=actor_statements(kit, account),
-        inboxes=inbox_of(kit, target), to=[target],
-    )  # fmt: skip
-    kit.store.relations.save_follow(account.id, target, sent.id, "pending", kit.clock.now())
-    return sent
-
-
-def unfollow(kit: Kit, account: Account, target: str) -> Sent | None:
-    """Take a Follow back."""
-    known = kit.store.relations.follow(account.id, target)
-    if known is None:
-        return None
-    with kit.store.transaction():
-        kit.store.relations.forget_follow(account.id, target)
-        return undo(
-            kit, account, {"id": known.activity, "type": "Follow", "actor": account.id, "object": target}, target
-        )
-
-
 def undo(kit: Kit, account: Account, done: Mapping[str, object], owner: str) -> Sent:
     """Send Undo of one of our activities to whoever it concerned."""
     target = str(done["object"])

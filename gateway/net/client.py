@@ -33,6 +33,9 @@ CONNECT_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
 LONGEST_RETRY_AFTER = 24 * 3600
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FAULTS = (
+    httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,7 @@ class Client:
                     await answer.aclose()
         except TimeoutError as error:
             raise RemoteUnreachable(f"{request.target}: no answer within {seconds:.0f} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        except _FAULTS as error:
             raise RemoteUnreachable(f"{request.target}: {error!r}") from error
         return Answer(
             url=without_fragment(request.target),

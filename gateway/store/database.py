@@ -6,8 +6,8 @@ common subset of SQLite and PostgreSQL. Times are milliseconds since 1970, docum
 
 from __future__ import annotations
 
+import contextlib
 import json
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +52,15 @@ class Database:
 
     def _migrate(self) -> None:
         database = sqlite_utils.Database(self._connection)
-        steps: list[Any] = [*MIGRATIONS.applied(database), *MIGRATIONS.pending(database)]
-        known = {step.name for step in steps}
+        with contextlib.closing(sqlite_utils.Database(memory=True)) as empty:
+            known = {step.name for step in MIGRATIONS.pending(empty)}
         if "_sqlite_migrations" in database.table_names():
             applied = {row[0] for row in self._connection.execute("SELECT name FROM _sqlite_migrations")}
             if applied - known:
                 raise StoreError(f"the database was written by a newer version: {sorted(applied - known)}")
         MIGRATIONS.apply(database)
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block in one transaction, durable when it returns; roll back when it raises."""
         if self._depth:
@@ -84,9 +84,11 @@ class Database:
     def _run(self, sql: str, values: dict[str, Any]) -> Any:
         try:
             return self._connection.execute(sql, values)
-        except sqlite3.OperationalError as error:
-            # Disk full, locked for too long, read-only: passing faults, nothing was written.
-            raise StoreError(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            # Disk full, locked for too long, read-only, a damaged file: nothing was written. The rest are our own defects.
+            if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
+                raise StoreError(str(error)) from error
+            raise
 
     def run(self, sql: str, **values: Any) -> int:
         """Execute a statement and return how many rows it changed."""
@@ -112,7 +114,10 @@ class Database:
 
     def damage(self) -> list[str]:
         """Return what a quick check of the file finds; empty when it is sound."""
-        found = [str(next(iter(row.values()))) for row in self.rows("PRAGMA quick_check")]
+        try:
+            found = [str(next(iter(row.values()))) for row in self.rows("PRAGMA quick_check")]
+        except (StoreError, sqlite3.DatabaseError) as error:
+            return [str(error)]
         return [line for line in found if line != "ok"]
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from gateway.activitypub.sanitise import plain
 from gateway.carriers import jsonld_terms
 from gateway.carriers.reading import Source
 from gateway.errors import BadInput, Text, UnsupportedMediaType
-from gateway.flows import discover, outbound, publish
+from gateway.flows import discover, interact, publish, subscribe
 from gateway.jsonld.strict import read_object
 from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject, combined
 from gateway.web.access import account_of, bearer
@@ -59,16 +59,18 @@ async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -
         raise BadInput(f"{kind} without object", detail=UNKNOWN)
     if kind == "Update" and isinstance(value, Mapping):
         own = _preferences(kit, value)
-        return (
-            await publish.edit(kit, account, target, text=_text(value), own=own, warning=text_of(value, "summary"))
-        )[1]
+        # Partial: what an Update does not name stays (ActivityPub, section 6.3.1).
+        warning = text_of(value, "summary") if value.keys() & {"summary", "summaryMap"} else None
+        return (await publish.edit(kit, account, target, text=_text(value), own=own, warning=warning))[1]
     if kind == "Delete":
         return publish.delete(kit, account, target)
     if kind in ("Like", "Announce"):
-        return await publish.interact(kit, account, kind, target)
+        return await interact.interact(kit, account, kind, target)
     if kind in ("Follow", "Block"):
         remote = await discover.known_actor(kit, target)
-        return outbound.follow(kit, account, remote.id) if kind == "Follow" else publish.block(kit, account, remote.id)
+        return (
+            subscribe.follow(kit, account, remote.id) if kind == "Follow" else interact.block(kit, account, remote.id)
+        )
     if kind == "Undo":
         return _undo(kit, account, target)
     raise BadInput(f"{kind} is not taken", detail=UNKNOWN)
@@ -121,7 +123,7 @@ def _undo(kit: Kit, account: Account, target: str) -> Sent | None:
     if done is None or done.actor != account.id:
         raise BadInput(f"{target} is not yours to undo", detail=UNKNOWN)
     if done.type == "Follow":
-        return outbound.unfollow(kit, account, done.object)
+        return subscribe.unfollow(kit, account, done.object)
     if done.type == "Block":
-        return publish.unblock(kit, account, done.object)
-    return publish.undo_interaction(kit, account, done.type, done.object)
+        return interact.unblock(kit, account, done.object)
+    return interact.undo_interaction(kit, account, done.type, done.object)

@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.negotiation import wants_html
-from gateway.errors import TooLarge
+from gateway.errors import TooLarge, UnsupportedMediaType
 from gateway.jsonld.strict import MAX_BODY
 from gateway.signatures.request import SignedRequest
 
@@ -80,10 +80,16 @@ def signed_request(request: Request, body: bytes = b"") -> SignedRequest:
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """Return the body; raise TooLarge as soon as it is known to be longer than ``limit`` bytes."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLarge(f"{declared} bytes announced")
+    """Return the body; raise TooLarge as soon as it is known to be longer than ``limit`` bytes.
+
+    Raises UnsupportedMediaType for a content coding: nothing is unpacked, and a digest would be ambiguous.
+    """
+    codings = request.headers.getlist("content-encoding")
+    if any(coding.strip().lower() not in ("", "identity") for coding in codings):
+        raise UnsupportedMediaType("content codings are not taken")
+    declared = request.headers.get("content-length", "").lstrip("0")
+    if declared.isascii() and declared.isdigit() and (len(declared) > len(str(limit)) or int(declared) > limit):
+        raise TooLarge(f"{declared[:20]} bytes announced")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.activitypub import actor as actors
 from gateway.activitypub import collection as collections
 from gateway.activitypub.negotiation import is_activity_type
-from gateway.errors import GatewayError, NotFound, UnsupportedMediaType
+from gateway.errors import GatewayError, Gone, NotFound, UnsupportedMediaType
 from gateway.flows import inbound, outbound
 from gateway.flows.profile import profile_of
 from gateway.jsonld.strict import read_object
@@ -32,7 +32,7 @@ GONE = 410
 async def inbox(request: Request) -> Response:
     """Take an activity: 202 when it is durable."""
     kit, started = kit_of(request), time.perf_counter()
-    line = log().bind(client=client_address(request), path=request.url.path)
+    line = log().bind(client=client_address(request), path=request.scope["path"])
     try:
         received = await _take(request)
     except GatewayError as error:
@@ -55,8 +55,6 @@ async def _take(request: Request) -> inbound.Received:
         account_of(request)
     if not is_activity_type(request.headers.get("content-type", "")):
         raise UnsupportedMediaType(request.headers.get("content-type", "")[:100])
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("content codings are not taken: the digest would be ambiguous")
     body = await read_body(request)
     return await inbound.receive(kit_of(request), signed_request(request, body))
 
@@ -174,11 +172,16 @@ async def activity(request: Request) -> Response:
     kit = kit_of(request)
     asker = await requester(request)
     sent = kit.store.objects.activity(f"{kit.base}/activities/{request.path_params['tid']}")
-    if sent is None or sent.undone or not (sent.visibility.is_open or asker == sent.object):
-        raise NotFound("missing or hidden")
+    if sent is None or sent.undone:
+        raise NotFound("missing or taken back")
     stored = kit.store.objects.get(sent.object)
+    if stored is not None and sent.type in ("Create", "Update", "Delete"):
+        check_visible(kit, stored, asker)
+        if stored.deleted is not None and sent.type != "Delete":
+            # Its bytes would tell what was deleted.
+            raise Gone(sent.id)
+    elif not (sent.visibility.is_open or asker == sent.object):
+        raise NotFound("hidden")
     if stored is not None:
-        if sent.type in ("Create", "Update"):
-            check_visible(kit, stored, asker)
         state_preferences(request, stored.prefs)
     return stored_response(request, sent.body)

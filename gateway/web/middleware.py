@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 from gateway.carriers import http_headers
-from gateway.errors import BadInput, BadUrl, GatewayError, HeadersTooLarge, Text, WrongHost
+from gateway.errors import BadInput, BadUrl, GatewayError, HeadersTooLarge, NotFound, Text, WrongHost
 from gateway.preferences import Preferences
 from gateway.settings import LOCAL_HOSTS
 from gateway.urls import DEFAULT_PORTS, normalise_host
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
+_PORT = re.compile(r"[0-9]{1,5}")
+_ENCODED_SEPARATOR = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
 ANY_HOST = frozenset({"/livez", "/readyz"})
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; "
@@ -50,6 +53,7 @@ class Bounds:
         request = Request(scope)
         try:
             _check_headers(scope)
+            _check_path(scope)
             if scope["path"] not in ANY_HOST:
                 _check_host(scope, kit_of(request).settings)
         except GatewayError as error:
@@ -62,6 +66,12 @@ def _check_headers(scope: Scope) -> None:
     headers = scope["headers"]
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise HeadersTooLarge(f"{len(headers)} header fields")
+
+
+def _check_path(scope: Scope) -> None:
+    """Refuse encoded slashes and NUL: whoever filters addresses before us must see the path that we see."""
+    if _ENCODED_SEPARATOR.search(scope.get("raw_path") or b""):
+        raise NotFound("an encoded separator in the path")
 
 
 def _check_host(scope: Scope, settings: Settings) -> None:
@@ -82,10 +92,12 @@ def _split_host(value: str, settings: Settings) -> tuple[str, int]:
     name, colon, port = value.rpartition(":")
     if not colon or value.endswith("]"):
         name, port = value, ""
+    # int() would also take signs, blanks, underscores and the digits of other scripts.
+    if port and not _PORT.fullmatch(port):
+        raise WrongHost(f"{value[:100]!r}")
     try:
-        number = int(port) if port else DEFAULT_PORTS[settings.origin.scheme]
-        return normalise_host(name), number
-    except (BadUrl, ValueError) as error:
+        return normalise_host(name), int(port or DEFAULT_PORTS[settings.origin.scheme])
+    except BadUrl as error:
         raise WrongHost(f"{value[:100]!r}") from error
 
 

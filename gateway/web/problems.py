@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,7 +13,7 @@ from gateway import errors
 from gateway.errors import GatewayError, StoreError
 from gateway.observe.logs import log
 from gateway.observe.names import FAULT
-from gateway.web.context import kit_of, language_of, prefers_html
+from gateway.web.context import kit_of, language_of, prefers_html, signed_request
 from gateway.web.templates import render
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def problem_document(request: Request, error: GatewayError) -> dict[str, object]
         **dict(error.extra),
     }
     if error.status == 401:  # noqa: PLR2004 - RFC 9110
-        document["hint"] = f"gateway lookup --signed {kit_of(request).base}{request.url.path}"
+        # Quoted, because the reader pastes it and the path is whatever somebody linked to.
+        asked = signed_request(request).target.partition("?")[0]
+        document["hint"] = f"gateway lookup --signed {shlex.quote(asked)}"
     return document
 
 
@@ -68,7 +71,7 @@ def on_gateway_error(request: Request, error: Exception) -> Response:
     """Answer an error of the tree."""
     known = error if isinstance(error, GatewayError) else GatewayError(repr(error))
     if known.status >= 500:  # noqa: PLR2004 - RFC 9110
-        log().error(FAULT, where=request.url.path, problem=str(known), code=known.reason)
+        log().error(FAULT, where=request.scope["path"], problem=str(known), code=known.reason)
     return render_error(request, known)
 
 
@@ -83,5 +86,5 @@ def on_http_exception(request: Request, error: Exception) -> Response:
 
 def on_crash(request: Request, error: Exception) -> Response:
     """Answer a defect: the log has the trace, the stranger has not."""
-    log().error(FAULT, where=request.url.path, problem=repr(error), exc_info=error)
+    log().error(FAULT, where=request.scope["path"], problem=repr(error), exc_info=error)
     return render_error(request, GatewayError("internal"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -38,7 +39,8 @@ def render(request: Request, name: str, values: Mapping[str, Any], prefs: Prefer
         base=kit.base,
         language=language,
         other_language="ja" if language == "en" else "en",
-        path=request.url.path,
+        # One slash at the start, so that an address made of two never becomes another host.
+        path="/" + quote(request.scope["path"].lstrip("/")),
         version=__version__,
         t=words.__getitem__,
         metas=html_meta.render(stated, kit.policy_url),

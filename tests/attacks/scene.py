@@ -7,23 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.activitypub.note import Draft
-from gateway.carriers.jsonld_terms import CONTEXT as TERMS
-from gateway.flows import discover, outbound, publish
 from peers.plain import AS2
 from world import BASE, World, account, snapshot
+
+from gateway.activitypub.note import Draft
+from gateway.carriers.jsonld_terms import CONTEXT as TERMS
+from gateway.flows import discover, publish, subscribe
+from gateway.policy.standing import Rung
+from gateway.urls import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     import httpx
+    from peers.plain import Actor, PlainPeer
 
     from gateway.flows.kit import Kit
     from gateway.runtime import Gateway
     from gateway.signatures.request import SignedRequest
     from gateway.store.accounts import Account
     from gateway.store.objects import Stored
-    from peers.plain import Actor, PlainPeer
 
 ALICE = f"{BASE}/users/alice"
 DORA = f"{BASE}/users/dora"
@@ -80,6 +83,7 @@ class Scene:
     attackers: list[tuple[PlainPeer, Actor]] = field(default_factory=list)
     proved: set[str] = field(default_factory=set)
     before: dict[str, Any] = field(default_factory=dict)
+    answered: int = 0
     audited: int = 0
     asked: int = 0
 
@@ -120,6 +124,7 @@ class Scene:
     def mark(self) -> None:
         """Begin to watch: what changes from here on is the attack's doing."""
         self.before = self.visible()
+        self.answered = len(self.answers)
         self.audited = self.audit_size()
         self.asked = len(self.fetches())
 
@@ -184,18 +189,27 @@ class Scene:
         return self.kit.store.objects.get(object_id)
 
 
+def labelled(document: dict[str, Any], context: object = LABELLED) -> dict[str, Any]:
+    """Return an activity with the context that defines our terms, or another one."""
+    return {**document, "@context": context}
+
+
 async def befriend(scene: Scene, peer: PlainPeer, actor: Actor) -> str:
     """Let alice follow somebody, who accepts; return the id of her Follow."""
     await discover.resolve(scene.kit, actor.id)
-    sent = outbound.follow(scene.kit, scene.alice, actor.id)
+    sent = subscribe.follow(scene.kit, scene.alice, actor.id)
     await scene.world.drain()
     await scene.genuine(peer.activity("Accept", sent.id, actor), actor, peer)
     return sent.id
 
 
-async def prepared(world: World, **settings: Any) -> Scene:
+async def prepared(world: World, *, pledged: bool = False, **settings: Any) -> Scene:
     """Set the scene: everybody knows everybody, the victim has a labelled note and one relation of each kind."""
     home = world.gateway(**settings)
+    if pledged:
+        for host in ("victim.example", "evil.example"):
+            home.kit.store.peers.seen(origin_of(f"https://{host}"), world.clock.now())
+            home.kit.store.peers.set_rung(origin_of(f"https://{host}"), Rung.PLEDGED)
     alice = account(home)
     account(home, "dora")
     victim, mallory = world.peer("victim.example", "v"), world.peer("evil.example", "m")
@@ -205,7 +219,7 @@ async def prepared(world: World, **settings: Any) -> Scene:
     await befriend(scene, mallory, mallory.me)
     scene.victim_note = victim.note("genuine", contentUsage=NO, url=f"{victim.base}/@v/1")
     done = {
-        "Create": victim.activity("Create", scene.victim_note, **{"@context": LABELLED}),
+        "Create": labelled(victim.activity("Create", scene.victim_note)),
         "Follow": victim.activity("Follow", ALICE),
         "Like": victim.activity("Like", post.id),
         "Announce": victim.activity("Announce", post.id),
@@ -258,7 +272,7 @@ def _no_5xx(scene: Scene, _limit: str) -> None:
 
 def _audit_event(scene: Scene, _limit: str) -> None:
     written = scene.audit_size() - scene.audited
-    assert written >= len(scene.answers), scene.kit.store.peers.audit_lines()
+    assert written >= len(scene.answers) - scene.answered, scene.kit.store.peers.audit_lines()
 
 
 def _no_fetch(scene: Scene, _limit: str) -> None:

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from world import BASE, World, account
 
 from gateway.activitypub.note import Draft
-from gateway.flows import outbound, publish
+from gateway.flows import publish, subscribe
 from gateway.flows.inspect import explain
 from gateway.preferences import Category
-from world import BASE, World, account
 
 if TYPE_CHECKING:
     from peers.plain import PlainPeer
@@ -46,7 +46,7 @@ async def test_a_preference_travels_between_two_gateways_and_is_explained(world:
     home, other = world.gateway(), world.gateway("https://other.example")
     alice, carol = account(home), account(other, "carol")
     actor = (await publish.discover.resolve(home.kit, carol.id)).id
-    outbound.follow(home.kit, alice, actor)
+    subscribe.follow(home.kit, alice, actor)
     await world.drain()
     stored, _ = await publish.create(other.kit, carol, Draft(text="hello"))
     await world.drain()

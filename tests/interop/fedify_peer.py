@@ -300,8 +300,9 @@ def _ready(process: subprocess.Popen[bytes], stderr: Path) -> str:
 
     def read(stream: IO[bytes]) -> None:
         """Hand on the lines; the pipe never fills up."""
-        for line in stream:
-            lines.put(line)
+        with stream:
+            for line in stream:
+                lines.put(line)
         lines.put(b"")
 
     assert process.stdout is not None

@@ -8,7 +8,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 from web.asking import ask, problem_of
-from world import BASE
+from world import BASE, account
+
+from gateway.errors import StoreError
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -126,14 +128,11 @@ async def test_what_cannot_be_found_says_which_way(site: Site, query: str, statu
     problem_of(await site.get(f"/.well-known/webfinger{query}"), [status])
 
 
-async def test_handles_on_another_domain(inhabited: object, own_site: Site) -> None:
+async def test_handles_on_another_domain(site: Site) -> None:
     """With an account domain, handles of that domain and of the gateway's host both lead to the account."""
-    assert inhabited
-    other = own_site.world.gateway("https://sub.example", account_domain="example.org")
-    from world import account  # noqa: PLC0415 - the only use
-
+    other = site.world.gateway("https://sub.example", account_domain="example.org")
     account(other, "frank")
-    app = own_site.world.board.apps["sub.example"]
+    app = site.world.board.apps["sub.example"]
     for resource in ("acct:frank@example.org", "acct:frank@sub.example"):
         answer = await ask(app, "GET", f"/.well-known/webfinger?resource={resource}", host="sub.example")
         assert answer.json["subject"] == "acct:frank@example.org"
@@ -185,12 +184,16 @@ async def test_health_answers_on_any_host(site: Site) -> None:
         assert (ready.status, ready.text, ready.header("cache-control")) == (503, "not ready\n", "no-store")
 
 
-async def test_readiness_follows_worker_and_database(own_site: Site) -> None:
-    """A gateway at work is ready; one that lost its database is not."""
+async def test_readiness_follows_worker_and_database(own_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway at work is ready; one whose database fails is not."""
+
+    def fail(_sql: str) -> None:
+        raise StoreError("disk full")
+
     await own_site.gateway.start()
-    try:
-        assert (await own_site.get("/readyz")).status == 200
-        own_site.kit.store.close()
+    assert (await own_site.get("/readyz")).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(own_site.kit.store.database, "value", fail)
         assert (await own_site.get("/readyz")).status == 503
-    finally:
-        own_site.gateway.worker._loop.cancel()  # type: ignore[union-attr]
+    await own_site.gateway.worker.stop()
+    assert (await own_site.get("/readyz")).status == 503

@@ -11,7 +11,7 @@ from world import BASE, account
 
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
-from gateway.flows import publish
+from gateway.flows import interact, publish
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -157,7 +157,7 @@ async def test_a_pending_follow_opens_nothing(own_site: Site) -> None:
 async def test_who_is_blocked_sees_nothing(own_site: Site) -> None:
     """A blocked actor finds public posts missing."""
     await own_site.signed("/users/alice", own_site.stranger)
-    publish.block(own_site.kit, own_site.alice, own_site.stranger.me.id)
+    interact.block(own_site.kit, own_site.alice, own_site.stranger.me.id)
     assert (await own_site.signed(own_site.path("public"), own_site.stranger)).status == 404
     assert (await own_site.signed(own_site.path("public"))).status == 200
 
@@ -199,11 +199,11 @@ async def test_a_restricted_activity_is_missing_for_others(site: Site, name: str
 async def test_an_activity_about_somebody_is_theirs_to_read(own_site: Site) -> None:
     """A Block can be read by the blocked actor alone, and not once it is taken back."""
     await own_site.signed("/users/alice", own_site.stranger)
-    sent = publish.block(own_site.kit, own_site.alice, own_site.stranger.me.id)
+    sent = interact.block(own_site.kit, own_site.alice, own_site.stranger.me.id)
     target = sent.id.removeprefix(BASE)
     assert (await own_site.signed(target, own_site.stranger)).json["type"] == "Block"
     assert (await own_site.signed(target)).status == 404
-    publish.unblock(own_site.kit, own_site.alice, own_site.stranger.me.id)
+    interact.unblock(own_site.kit, own_site.alice, own_site.stranger.me.id)
     assert (await own_site.signed(target, own_site.stranger)).status == 404
 
 

@@ -1,0 +1,76 @@
+"""What an author does to others' work and to others: like, boost, block, and take it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.addressing import Visibility
+from gateway.activitypub.properties import id_of
+from gateway.errors import Refused
+from gateway.flows import discover, outbound
+from gateway.jsonld.contexts import PUBLIC
+
+if TYPE_CHECKING:
+    from gateway.flows.kit import Kit
+    from gateway.store.accounts import Account
+    from gateway.store.objects import Sent
+
+
+async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
+    """Like or boost an object (kind ``Like`` or ``Announce``)."""
+    stored = kit.store.objects.get(target)
+    if stored is None:
+        document, target = await discover.document_at(kit, target)
+        author = id_of(document.get("attributedTo")) or ""
+        await discover.known_actor(kit, author)
+        statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
+        kit.store.statements.add(statements, target)
+    else:
+        if kind == "Announce" and not stored.visibility.is_open:
+            raise Refused(f"{target} is not public", code="not-announceable")
+        author, statements = stored.owner, outbound.statements_about(kit, target)
+    boost = kind == "Announce"
+    inboxes = outbound.inbox_of(kit, author) + (outbound.follower_inboxes(kit, account) if boost else [])
+    with kit.store.transaction():
+        sent = outbound.send(
+            kit, account, kind, target, about=target, statements=statements, inboxes=inboxes,
+            to=[PUBLIC] if boost else [author], cc=[author, f"{account.id}/followers"] if boost else [],
+            visibility=Visibility.PUBLIC if boost else Visibility.DIRECT,
+        )  # fmt: skip
+        kit.store.relations.save_interaction(kind, account.id, target, sent.id, kit.clock.now())
+    return sent
+
+
+def undo_interaction(kit: Kit, account: Account, kind: str, target: str) -> Sent | None:
+    """Take a like or boost back."""
+    done = kit.store.objects.latest_activity(account.id, kind, target)
+    if done is None:
+        return None
+    stored = kit.store.objects.get(target)
+    with kit.store.transaction():
+        kit.store.relations.forget_interaction(kind, account.id, target)
+        document = {"id": done.id, "type": kind, "actor": account.id, "object": target}
+        return outbound.undo(kit, account, document, stored.owner if stored is not None else "")
+
+
+def block(kit: Kit, account: Account, target: str) -> Sent:
+    """Block a remote actor: follows both ways end, its server is told."""
+    with kit.store.transaction():
+        kit.store.relations.forget_follow(target, account.id)
+        kit.store.relations.forget_follow(account.id, target)
+        sent = outbound.send(
+            kit, account, "Block", target, about=target, statements=outbound.actor_statements(kit, account),
+            inboxes=outbound.inbox_of(kit, target), to=[target],
+        )  # fmt: skip
+        kit.store.relations.save_block(account.id, target, sent.id, kit.clock.now())
+    return sent
+
+
+def unblock(kit: Kit, account: Account, target: str) -> Sent | None:
+    """Take a block back."""
+    done = kit.store.objects.latest_activity(account.id, "Block", target)
+    with kit.store.transaction():
+        if not kit.store.relations.forget_block(account.id, target) or done is None:
+            return None
+        document = {"id": done.id, "type": "Block", "actor": account.id, "object": target}
+        return outbound.undo(kit, account, document, target)

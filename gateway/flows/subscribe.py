@@ -1,0 +1,62 @@
+"""Who follows whom: asking, taking back, accepting, rejecting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.flows.outbound import actor_statements, inbox_of, send, undo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.flows.kit import Kit
+    from gateway.store.accounts import Account
+    from gateway.store.objects import Sent
+
+
+def answer_follow(kit: Kit, kind: str, actor: str, follow_document: Mapping[str, object], to: str) -> None:
+    """Accept or reject a Follow as the account that was followed."""
+    account = kit.store.accounts.by_id(actor)
+    if account is None:
+        return
+    send(
+        kit, account, kind, follow_document, about=str(follow_document["id"]),
+        statements=actor_statements(kit, account), inboxes=inbox_of(kit, to), to=[to],
+    )  # fmt: skip
+
+
+def follow(kit: Kit, account: Account, target: str) -> Sent:
+    """Ask a remote actor (known already) to let ``account`` follow it."""
+    sent = send(
+        kit, account, "Follow", target, about=target, statements=actor_statements(kit, account),
+        inboxes=inbox_of(kit, target), to=[target],
+    )  # fmt: skip
+    kit.store.relations.save_follow(account.id, target, sent.id, "pending", kit.clock.now())
+    return sent
+
+
+def unfollow(kit: Kit, account: Account, target: str) -> Sent | None:
+    """Take a Follow back."""
+    known = kit.store.relations.follow(account.id, target)
+    if known is None:
+        return None
+    with kit.store.transaction():
+        kit.store.relations.forget_follow(account.id, target)
+        return undo(
+            kit, account, {"id": known.activity, "type": "Follow", "actor": account.id, "object": target}, target
+        )
+
+
+def answer_request(kit: Kit, account: Account, follower: str, kind: str) -> bool:
+    """Accept or reject a waiting follow request; False when there is none."""
+    known = kit.store.relations.follow(follower, account.id)
+    if known is None or known.state == "rejected":
+        return False
+    document = {"id": known.activity, "type": "Follow", "actor": follower, "object": account.id}
+    with kit.store.transaction():
+        if kind == "Accept":
+            kit.store.relations.settle_follow(follower, account.id, "accepted")
+        else:
+            kit.store.relations.forget_follow(follower, account.id)
+        answer_follow(kit, kind, account.id, document, follower)
+    return True

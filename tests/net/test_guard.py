@@ -1,0 +1,174 @@
+"""Which addresses may be dialled, and that the dialled one is the checked one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpcore
+import pytest
+from net.answers import Names, Rebinding, listening
+
+from gateway.errors import AddressRefused, RemoteUnreachable
+from gateway.net import guard
+from gateway.net.guard import MAX_ADDRESSES, AddressPolicy, GuardedBackend, SystemResolver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+PUBLIC = "93.184.215.14"
+
+FORBIDDEN = (
+    # IPv4: this network, private, CGNAT, loopback, link-local (cloud metadata), protocol, documentation, 6to4 relay,
+    # benchmarking, AS112, multicast, reserved, broadcast.
+    "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.255.0.1",  # noqa: S104
+    "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.170", "192.0.2.1", "192.31.196.1",
+    "192.52.193.1", "192.88.99.1", "192.168.0.1", "192.175.48.1", "198.18.0.1", "198.19.255.255", "198.51.100.1",
+    "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
+    # IPv6: unspecified, loopback, link-local, site-local, unique local, multicast, documentation, discard, Teredo,
+    # ORCHID, benchmarking, AS112, 6bone.
+    "::", "::1", "fe80::1", "fe80::1%eth0", "fec0::1", "fc00::1", "fd12:3456::1", "ff02::1", "ff0e::1",
+    "2001:db8::1", "3fff::1", "100::1", "2001::1", "2001:10::1", "2001:20::1", "2001:2::1", "2620:4f:8000::1",
+    "3ffe::1", "5f00::1", "4000::1", "64:ff9b:1::1",
+    # IPv4 inside IPv6: mapped, compatible, NAT64, 6to4, Teredo; also with a public address inside.
+    "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:93.184.215.14", "::127.0.0.1", "::93.184.215.14",
+    "64:ff9b::127.0.0.1", "64:ff9b::a00:1", "64:ff9b::5db8:d70e", "2002:7f00:1::1", "2002:5db8:d70e::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:a28:1ff::1",
+    # No address at all.
+    "", "localhost", "1.2.3", "2130706433", "0x7f.1", "127.1", "::1/128", "1.2.3.4:80",
+)  # fmt: skip
+ALLOWED = ("1.1.1.1", "8.8.8.8", PUBLIC, "100.63.255.255", "100.128.0.1", "172.15.255.255", "172.32.0.1", "192.0.1.1",
+           "198.17.255.255", "223.255.255.255", "2606:4700::1111", "2a00:1450:4001::1", "2620:4f:8001::1",
+           "2001:200::1", "2003::1")  # fmt: skip
+
+
+@pytest.mark.parametrize("address", FORBIDDEN)
+def test_special_addresses_are_forbidden(address: str) -> None:
+    """Everything that is not plainly somebody's public unicast address is not dialled."""
+    assert not AddressPolicy().permits(address)
+
+
+@pytest.mark.parametrize("address", ALLOWED)
+def test_public_unicast_is_dialled(address: str) -> None:
+    """Public addresses next to the special blocks are fine."""
+    assert AddressPolicy().permits(address)
+
+
+def test_an_admin_opens_networks() -> None:
+    """A listed network may be dialled, in its own family only, and nothing beside it."""
+    policy = AddressPolicy(["10.1.0.0/16", "fd00::/8"])
+    assert policy.permits("10.1.2.3")
+    assert policy.permits("fd00::1")
+    assert not policy.permits("10.2.0.1")
+    assert not policy.permits("fe80::1")
+    assert not policy.permits("::ffff:10.2.0.1")
+
+
+def test_an_address_inside_an_address_is_judged_too() -> None:
+    """A public IPv6 network that is opened does not open the private IPv4 inside another one."""
+    assert not AddressPolicy(["10.0.0.0/8"]).permits("2002:7f00:1::1")
+    assert AddressPolicy(["2002::/16"]).permits("2002:7f00:1::1")
+
+
+pytestmark = pytest.mark.anyio
+
+
+async def connect(backend: GuardedBackend, port: int, host: str = "peer.example") -> None:
+    """Connect and hang up."""
+    stream = await backend.connect_tcp(host, port, timeout=5)
+    await stream.aclose()
+
+
+async def test_the_checked_address_is_the_one_that_is_dialled() -> None:
+    """The name is resolved once; the connection goes to the checked literal, not to the name again."""
+    names = Names({"peer.example": ["127.0.0.1"]})
+    async with listening(ANSWER) as server:
+        await connect(GuardedBackend(AddressPolicy(LOOPBACK), names), server.port)
+        assert server.connections == 1
+    assert names.asked == ["peer.example"]
+
+
+async def test_every_address_is_checked() -> None:
+    """One forbidden address among good ones refuses the whole name."""
+    backend = GuardedBackend(AddressPolicy(), Names({"peer.example": [PUBLIC, "10.0.0.1"]}))
+    with pytest.raises(AddressRefused, match=r"10\.0\.0\.1"):
+        await connect(backend, 443)
+
+
+async def test_a_rebinding_name_gains_nothing() -> None:
+    """A name that turns into a loopback address is refused, whatever it was a moment ago."""
+    rebinding = Rebinding([["127.0.0.1"], ["10.0.0.1"]])
+    backend = GuardedBackend(AddressPolicy(LOOPBACK), rebinding)
+    async with listening(ANSWER) as server:
+        await connect(backend, server.port)
+        with pytest.raises(AddressRefused):
+            await connect(backend, server.port)
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("literal", ["127.0.0.1", "::1", "169.254.169.254"])
+async def test_a_literal_is_no_way_around(literal: str) -> None:
+    """An address in the URL is checked like a resolved one."""
+    with pytest.raises(AddressRefused):
+        await connect(GuardedBackend(AddressPolicy(), Names({literal: [literal]})), 80, literal)
+
+
+async def test_the_next_address_is_tried() -> None:
+    """When one checked address does not answer, the next one does."""
+    async with listening(ANSWER) as server:
+        names = Names({"peer.example": ["::1", "127.0.0.1"]})
+        await connect(GuardedBackend(AddressPolicy(LOOPBACK), names), server.port)
+        assert server.connections == 1
+
+
+async def test_nobody_answers() -> None:
+    """When no address answers, the peer is unreachable."""
+    async with listening(ANSWER) as server:
+        free = server.port
+    with pytest.raises(RemoteUnreachable, match=r"peer\.example"):
+        await connect(GuardedBackend(AddressPolicy(LOOPBACK), Names({"peer.example": ["127.0.0.1"]})), free)
+
+
+@pytest.mark.parametrize("known", [{}, {"peer.example": []}])
+async def test_a_name_without_address(known: dict[str, Sequence[str]]) -> None:
+    """A name that does not resolve, or to nothing, is unreachable."""
+    with pytest.raises(RemoteUnreachable):
+        await connect(GuardedBackend(AddressPolicy(), Names(known)), 443)
+
+
+async def test_addresses_are_bounded() -> None:
+    """Of very many addresses only the first are tried, and those are all checked."""
+    many = [PUBLIC] * MAX_ADDRESSES + ["10.0.0.1"]
+    backend = GuardedBackend(AddressPolicy(), Names({"peer.example": many}))
+    assert len(await backend._checked("peer.example", 443, 5)) == MAX_ADDRESSES
+
+
+async def test_the_systems_resolver_gives_each_address_once() -> None:
+    """The machine's resolver is asked for stream addresses, duplicates removed."""
+    found = await SystemResolver().resolve("localhost", 80)
+    assert set(found) <= {"127.0.0.1", "::1"}
+    assert len(found) == len(set(found)) > 0
+
+
+async def test_the_systems_resolver_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a resolver of its own the guard checks what the system says."""
+
+    async def resolve(_self: SystemResolver, _host: str, _port: int) -> list[str]:
+        return ["10.0.0.1"]
+
+    monkeypatch.setattr(guard.SystemResolver, "resolve", resolve)
+    with pytest.raises(AddressRefused):
+        await connect(GuardedBackend(AddressPolicy()), 443)
+
+
+async def test_local_sockets_are_refused() -> None:
+    """No peer lives on a unix socket."""
+    with pytest.raises(AddressRefused):
+        await GuardedBackend(AddressPolicy()).connect_unix_socket("/run/x.sock")
+
+
+async def test_waiting_is_httpcores_own() -> None:
+    """Between attempts httpcore may wait."""
+    await GuardedBackend(AddressPolicy()).sleep(0)
+    assert issubclass(GuardedBackend, httpcore.AsyncNetworkBackend)

@@ -1,0 +1,177 @@
+"""Arrivals and jobs: what must not be lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from store.rows import NOW, arrival, later
+
+from gateway.store.store import FILE, Store
+from gateway.store.work import LEASE, Job
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+PEER = "https://peer.example"
+
+
+def add(store: Store, lane: str = "a", *, due: datetime = NOW, kind: str = "deliver", peer: str = PEER) -> int:
+    """Queue a job and return its number."""
+    store.work.add(kind, {"lane": lane}, lane=lane, peer=peer, due=due)
+    return int(store.database.value("SELECT max(id) FROM job"))
+
+
+def claim(store: Store, at: datetime = NOW, limit: int = 10) -> list[int]:
+    """Claim jobs and return their numbers."""
+    return [job.id for job in store.work.claim("me", at, limit)]
+
+
+def job(store: Store, number: int) -> Job:
+    """Return a job in whatever state."""
+    states = ("queued", "leased", "done", "dead", "dropped")
+    return next(job for job in store.work.jobs(states=states) if job.id == number)
+
+
+def test_an_arrival_is_kept_once(store: Store) -> None:
+    """The first bytes under an id stay, a repeat is told apart."""
+    assert store.work.keep_arrival(arrival())
+    assert not store.work.keep_arrival(arrival(body=b'{"other":1}'))
+    assert store.work.arrival(arrival().id) == arrival()
+    assert store.work.arrival("nothing") is None
+
+
+def test_a_settled_arrival_says_what_it_did(store: Store) -> None:
+    """Outcome and time stand beside the bytes."""
+    store.work.keep_arrival(arrival())
+    store.work.settle_arrival(arrival().id, "KeepObject", later(seconds=1))
+    assert store.work.arrival(arrival().id) == replace(arrival(), settled=later(seconds=1), outcome="KeepObject")
+
+
+def test_due_jobs_are_claimed_oldest_first(store: Store) -> None:
+    """A job is claimed when it is due, with its attempt counted."""
+    first, second = add(store, "a", due=later(minutes=1)), add(store, "b")
+    assert claim(store, limit=1) == [second]
+    assert claim(store) == []
+    assert claim(store, later(minutes=1)) == [first]
+    assert (job(store, first).state, job(store, first).attempts) == ("leased", 1)
+
+
+def test_a_lane_keeps_its_order(store: Store) -> None:
+    """A job waits for every unfinished one before it in its lane, also for one that is put back for later."""
+    first, second, other = add(store, "a"), add(store, "a"), add(store, "b")
+    assert claim(store) == [first, other]
+    assert claim(store) == []
+    store.work.postpone(first, later(minutes=5), status=503, problem="busy")
+    assert claim(store) == []
+    store.work.finish(other, NOW)
+    assert claim(store, later(minutes=5)) == [first]
+    store.work.finish(first, NOW)
+    assert claim(store) == [second]
+
+
+@pytest.mark.parametrize("state", ["done", "dead", "dropped"])
+def test_an_ended_job_lets_its_lane_go_on(store: Store, state: str) -> None:
+    """However a job ends, the next one in its lane is free."""
+    first, second = add(store), add(store)
+    claim(store)
+    store.work.finish(first, NOW, state=state, status=410, problem="gone")
+    found = job(store, first)
+    assert (found.state, found.status, found.problem, found.finished) == (state, 410, "gone", NOW)
+    assert claim(store) == [second]
+
+
+def test_a_lease_that_ran_out_is_claimed_again(store: Store) -> None:
+    """What a dead process held is free after the lease, and not a moment before."""
+    number = add(store)
+    claim(store)
+    assert claim(store, NOW + LEASE - (later(milliseconds=1) - NOW)) == []
+    assert claim(store, NOW + LEASE) == [number]
+    assert job(store, number).attempts == 2
+
+
+def test_all_leases_are_given_back_at_start(store: Store) -> None:
+    """A new process takes over at once what the dead one held."""
+    number = add(store)
+    claim(store)
+    assert store.work.release_all() == 1
+    assert claim(store) == [number]
+
+
+def test_two_processes_never_claim_the_same_job(store: Store, tmp_path: Path) -> None:
+    """A claim is one transaction: another connection finds nothing left."""
+    number = add(store)
+    other = Store(tmp_path / FILE)
+    assert claim(store) == [number]
+    assert claim(other) == []
+    other.close()
+
+
+def test_a_delivery_can_be_tried_again_by_hand(store: Store) -> None:
+    """Waiting, dead and dropped deliveries start afresh; done ones and other work do not."""
+    for state in ("dead", "dropped"):
+        number = add(store, state)
+        claim(store)
+        store.work.finish(number, NOW, state=state, problem="x")
+        assert store.work.revive(number, later(hours=1))
+        found = job(store, number)
+        assert (found.state, found.attempts, found.problem, found.finished) == ("queued", 0, None, None)
+    done, settle = add(store, "x"), add(store, "y", kind="settle")
+    store.work.finish(done, NOW)
+    assert not store.work.revive(done, NOW)
+    assert not store.work.revive(settle, NOW)
+    assert not store.work.revive(999, NOW)
+
+
+def test_a_waiting_delivery_can_be_given_up(store: Store) -> None:
+    """An admin drops what waits, not what is in hand, and never the settling of an arrival."""
+    waiting, settle = add(store, "a"), add(store, "b", kind="settle")
+    assert store.work.drop(waiting, NOW)
+    assert job(store, waiting).problem == "dropped-by-admin"
+    assert not store.work.drop(waiting, NOW)
+    assert not store.work.drop(settle, NOW)
+
+
+def test_jobs_are_counted_and_listed(store: Store) -> None:
+    """States, kinds and peers tell jobs apart; the oldest comes first."""
+    one, two = add(store, "a"), add(store, "b", kind="settle")
+    three = add(store, "c", peer="https://x.example")
+    assert store.work.count() == 3
+    assert store.work.count("dead") == 0
+    assert [j.id for j in store.work.jobs()] == [one, two, three]
+    assert [j.id for j in store.work.jobs(kind="deliver", peer=PEER)] == [one]
+    assert [j.id for j in store.work.jobs(limit=1)] == [one]
+    assert job(store, one).payload == {"lane": "a"}
+
+
+def test_deliveries_to_a_refused_peer_are_dropped(store: Store) -> None:
+    """Everything that waits or is in hand for an origin ends; arrivals from it are still settled."""
+    waiting, settle, other = add(store, "a"), add(store, "b", kind="settle"), add(store, "c", peer="https://x.example")
+    held = add(store, "d")
+    store.database.run("UPDATE job SET state = 'leased' WHERE id = :id", id=held)
+    assert store.work.drop_for_peer(PEER, NOW, "refused-by-rule") == 2
+    assert [job(store, number).state for number in (waiting, held, settle, other)] == [
+        "dropped",
+        "dropped",
+        "queued",
+        "queued",
+    ]
+
+
+def test_old_rows_are_pruned(store: Store) -> None:
+    """Finished jobs go, settled arrivals lose their bytes but keep their id; what is open stays."""
+    finished, waiting = add(store, "a"), add(store, "b")
+    store.work.finish(finished, NOW)
+    store.work.keep_arrival(arrival(1))
+    store.work.keep_arrival(arrival(2))
+    store.work.settle_arrival(arrival(1).id, "x", NOW)
+    assert store.work.prune(jobs_before=NOW, arrivals_before=NOW) == 0
+    assert store.work.prune(jobs_before=later(seconds=1), arrivals_before=later(seconds=1)) == 2
+    assert [j.id for j in store.work.jobs(states=("queued", "done"))] == [waiting]
+    pruned, kept = store.work.arrival(arrival(1).id), store.work.arrival(arrival(2).id)
+    assert pruned is not None
+    assert kept is not None
+    assert (pruned.body, pruned.headers, kept.body) == (b"", [], b"{}")
+    assert not store.work.keep_arrival(arrival(1))
