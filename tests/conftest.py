@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from gateway.observe import logs
 from world import World
 from world import world as make_world
+
+from gateway.observe import logs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import uvicorn
+from peers.plain import PlainPeer
 from starlette.requests import ClientDisconnect
 from typer.testing import CliRunner
 
@@ -30,15 +31,14 @@ from gateway.cli.main import app
 from gateway.clock import SystemClock
 from gateway.store.database import Database
 from gateway.store.store import FILE
-from peers.plain import PlainPeer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from peers.plain import Actor
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gateway.signatures.request import SignedRequest
-    from peers.plain import Actor
 
 Found = TypeVar("Found")
 

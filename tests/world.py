@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from peers.plain import PlainPeer
 
 from gateway.cli.account import create_account
 from gateway.preferences import Preset
 from gateway.runtime import Gateway, open_gateway
 from gateway.settings import Settings
 from gateway.web.app import build
-from peers.plain import PlainPeer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

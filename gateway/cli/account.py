@@ -15,7 +15,7 @@ from gateway.cli.arguments import preferences, when
 from gateway.cli.output import Run, command
 from gateway.errors import BadInput, Conflict, Text
 from gateway.flows import outbound
-from gateway.flows.publish import delete as delete_post
+from gateway.flows.revise import delete as delete_post
 from gateway.preferences import CATEGORIES, PRESETS, Category, Preset
 from gateway.store.accounts import Account
 

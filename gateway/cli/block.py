@@ -9,7 +9,7 @@ import typer
 from gateway.cli.arguments import account as account_named
 from gateway.cli.output import Run, command
 from gateway.errors import NotFound
-from gateway.flows import discover, interact
+from gateway.flows import handles, interact
 
 app = typer.Typer(help="Block actors.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Account name.")]
@@ -22,7 +22,7 @@ async def add(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await discover.resolve(kit, target)
+        actor = await handles.resolve(kit, target)
         sent = interact.block(kit, account, actor.id)
         run.one({"blocker": account.id, "blocked": actor.id, "activity": sent.id})
 
@@ -43,7 +43,7 @@ async def remove(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await discover.resolve(kit, target)
+        actor = await handles.resolve(kit, target)
         if not kit.store.relations.blocks(account.id, actor.id):
             raise NotFound(f"{account.name} does not block {actor.id}")
         interact.unblock(kit, account, actor.id)

@@ -9,7 +9,7 @@ import typer
 from gateway.cli.arguments import account as account_named
 from gateway.cli.output import Run, command
 from gateway.errors import NotFound
-from gateway.flows import discover, subscribe
+from gateway.flows import handles, subscribe
 
 app = typer.Typer(help="Follow others; answer follow requests.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Account name.")]
@@ -22,7 +22,7 @@ async def add(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await discover.resolve(kit, target)
+        actor = await handles.resolve(kit, target)
         sent = subscribe.follow(kit, account, actor.id)
         run.one({"follower": account.id, "followed": actor.id, "state": "pending", "activity": sent.id})
 
@@ -53,7 +53,7 @@ async def remove(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await discover.resolve(kit, target)
+        actor = await handles.resolve(kit, target)
         sent = subscribe.unfollow(kit, account, actor.id)
         if sent is None:
             raise NotFound(f"{account.name} does not follow {actor.id}")
@@ -85,7 +85,7 @@ async def _answer(run: Run, name: str, target: str, kind: str) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await discover.resolve(kit, target)
+        actor = await handles.resolve(kit, target)
         if not subscribe.answer_request(kit, account, actor.id, kind):
             raise NotFound(
                 f"{actor.id} did not ask to follow {account.name}; see: gateway follow requests {account.name}"

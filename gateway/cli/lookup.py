@@ -11,7 +11,7 @@ import typer
 from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
 from gateway.cli.output import INDENT, Run, command
 from gateway.errors import NotFound, RemoteAnswer
-from gateway.flows import discover
+from gateway.flows import discover, handles
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ async def lookup(
     """Fetch a document and print it as JSON."""
     async with run.gateway() as gateway:
         kit = gateway.kit
-        url = target if "://" in target else (await discover.resolve(kit, target)).id
+        url = target if "://" in target else (await handles.resolve(kit, target)).id
         sign = discover.signer(kit, scheme) if signed else None
         answer = await kit.client.get(url, accept=f"{ACTIVITY_JSON}, {PROFILED}", sign=sign)
         run.say(f"{answer.url}: {answer.status}, {answer.header('content-type')}")

@@ -15,7 +15,7 @@ from gateway.cli.arguments import account as account_named
 from gateway.cli.arguments import preferences, uploads, when
 from gateway.cli.output import Run, command
 from gateway.errors import NotFound
-from gateway.flows import publish
+from gateway.flows import publish, revise
 from gateway.preferences import NOTHING, labels
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def edit(
     async with run.gateway() as gateway:
         kit = gateway.kit
         account, object_id = _owned(kit, url)
-        stored, sent = await publish.edit(
+        stored, sent = await revise.edit(
             kit, account, object_id, text=_text(text) if text is not None else None, warning=cw,
             own=preferences(prefs) if prefs is not None else None,
         )  # fmt: skip
@@ -104,7 +104,7 @@ async def delete(run: Run, url: Url) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account, object_id = _owned(kit, url)
-        sent = publish.delete(kit, account, object_id)
+        sent = revise.delete(kit, account, object_id)
         run.one({"deleted": object_id, "activity": sent.id, "queued": kit.store.work.count()})
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.actor import advertises_rfc9421, key_id
 from gateway.activitypub.negotiation import is_activity_type
 from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED, id_of, text_of
-from gateway.activitypub.webfinger import JRD, account_of, self_link
 from gateway.clock import parse_rfc3339
-from gateway.errors import GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable
+from gateway.errors import MalformedDocument, RemoteAnswer, RemoteUnreachable
 from gateway.flows.moderate import decision_about, refused
 from gateway.jsonld import strict
 from gateway.jsonld.expand import restructures
@@ -179,48 +178,3 @@ async def key_by_id(kit: Kit, wanted: str) -> RemoteActor:
     if hint == answer.url == url and document.get("id") == url and "inbox" in document:
         return keep_actor(kit, document)
     return await actor_at(kit, hint)
-
-
-async def resolve(kit: Kit, text: str) -> RemoteActor:
-    """Return the actor behind an actor URL or a handle ``@user@host``; raise NotFound when there is none."""
-    if text.startswith(("http://", "https://")):
-        return await known_actor(kit, text)
-    found = account_of(f"acct:{text.removeprefix('@')}")
-    if found is None:
-        raise NotFound(f"not a handle: {text}")
-    name, host = found
-    problem: GatewayError | None = None
-    # A local gateway is for trying things out: its neighbours speak plain http.
-    local = ("http", "https") if kit.settings.is_local else ("https", "http")
-    for scheme in local if kit.settings.takes_http else ("https",):
-        try:
-            return await _by_webfinger(kit, scheme, name, host)
-        except RemoteUnreachable as error:
-            problem = error
-    raise problem or NotFound(text)
-
-
-async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteActor:
-    """Follow WebFinger to an actor, and back: the actor's host must confirm the handle."""
-    url = f"{scheme}://{host}/.well-known/webfinger?resource=acct:{name}@{host}"
-    answer = await kit.client.get(url, accept=f"{JRD}, application/json")
-    if answer.status in GONE:
-        raise NotFound(f"@{name}@{host} does not exist")
-    if not answer.ok:
-        raise RemoteAnswer(f"{url}: status {answer.status}", remote_status=answer.status)
-    try:
-        href = self_link(strict.read_object(answer.body))
-    except MalformedDocument as error:
-        raise RemoteAnswer(f"{url}: {error}", remote_status=answer.status) from error
-    if href is None:
-        raise NotFound(f"@{name}@{host} names no actor")
-    actor = await known_actor(kit, href)
-    if actor.name.lower() != name:
-        raise NotFound(f"{href} does not call itself {name}")
-    if not same_origin(href, url):
-        back = await kit.client.get(
-            f"{actor.origin}/.well-known/webfinger?resource=acct:{name}@{host}", accept=f"{JRD}, application/json"
-        )
-        if not back.ok or self_link(strict.read_object(back.body)) != href:
-            raise NotFound(f"{actor.origin} does not confirm @{name}@{host}")
-    return actor

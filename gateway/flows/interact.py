@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.properties import id_of
 from gateway.errors import Refused
-from gateway.flows import discover, outbound
+from gateway.flows import discover, outbound, recipients
 from gateway.jsonld.contexts import PUBLIC
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
             raise Refused(f"{target} is not public", code="not-announceable")
         author, statements = stored.owner, outbound.statements_about(kit, target)
     boost = kind == "Announce"
-    inboxes = outbound.inbox_of(kit, author) + (outbound.follower_inboxes(kit, account) if boost else [])
+    inboxes = recipients.inbox_of(kit, author) + (recipients.follower_inboxes(kit, account) if boost else [])
     with kit.store.transaction():
         sent = outbound.send(
             kit, account, kind, target, about=target, statements=statements, inboxes=inboxes,
@@ -60,7 +60,7 @@ def block(kit: Kit, account: Account, target: str) -> Sent:
         kit.store.relations.forget_follow(account.id, target)
         sent = outbound.send(
             kit, account, "Block", target, about=target, statements=outbound.actor_statements(kit, account),
-            inboxes=outbound.inbox_of(kit, target), to=[target],
+            inboxes=recipients.inbox_of(kit, target), to=[target],
         )  # fmt: skip
         kit.store.relations.save_block(account.id, target, sent.id, kit.clock.now())
     return sent

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.labels import mentions_of
-from gateway.activitypub.properties import id_of, nodes
-from gateway.carriers.reading import Source
 from gateway.errors import Refused
-from gateway.policy.contradiction import contradictions
 from gateway.policy.decide import Decision, decide
 from gateway.policy.preview import Moved, preview
 from gateway.policy.reasons import SENTENCES
 from gateway.policy.rules import Action, Rule
-from gateway.policy.standing import Standing, Violation, standing
-from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
+from gateway.policy.standing import Standing, standing
 from gateway.urls import Origin, normalise_host, origin_of, try_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from gateway.flows.kit import Kit
-    from gateway.preferences import Category, Statement
-    from gateway.signatures.request import SignedRequest
-    from gateway.signatures.verdict import Verdict
-    from gateway.store.peers import Evidence
-
-MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
 
 
 def standing_of(kit: Kit, origin: Origin) -> Standing:
@@ -110,91 +98,6 @@ def preview_rule(kit: Kit, host: str, action: Action) -> tuple[Moved, ...]:
     peers = {str(origin): (origin.host, standing_of(kit, origin)) for origin in known}
     added = Rule(id="preview", host=normalise_host(host), action=action)
     return preview(peers, rules=kit.store.peers.rules(), added=added, mode=kit.settings.peer_mode)
-
-
-def judge_labels(kit: Kit, document: Mapping[str, object], verdict: Verdict, request: SignedRequest) -> Evidence | None:
-    """Record a V3 when a peer's own signed activity states the opposite of what we sent about our objects.
-
-    Returns the evidence, or None when nothing explicit contradicts.
-    """
-    speaker = Declarant(kind=DeclarantKind.UNKNOWN, id=verdict.actor, auth=Auth.HTTP_SIGNATURE)
-    found = contradictions_in(kit, document, speaker)
-    return _record_alteration(kit, found, verdict, request, document) if found else None
-
-
-def contradictions_in(kit: Kit, document: Mapping[str, object], speaker: Declarant) -> list[dict[str, object]]:
-    """Return every explicit opposite that a document states about one of our own objects."""
-    candidates = {
-        str(value)
-        for _, node in nodes(document)
-        for value in (node.get("id"), node.get("url"), id_of(node.get("object")))
-        if isinstance(value, str) and value.startswith(f"{kit.base}/")
-    }
-    asked = kit.store.objects.owned_local_ids(candidates)
-    reader = kit.reader()
-    found: list[dict[str, object]] = []
-    for path, ref in mentions_of(document, asked):
-        source = Source(
-            subject=Subject(scope=Scope.OBJECT, ref=ref), declared_by=speaker, observed_at=reader.observed_at
-        )
-        opposites = contradictions(asked[ref], reader.explicit(document, path, source))
-        found += [opposite(ref, category, statement) for category, statement in opposites]
-    return found
-
-
-def merged(found: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return each contradiction once, with every carrier that states it."""
-    distinct: dict[tuple[object, ...], dict[str, object]] = {}
-    for item in found:
-        known = distinct.setdefault((item.get("url"), item["object"], item["category"]), {**item, "carriers": []})
-        carriers = known["carriers"]
-        if isinstance(carriers, list) and item["carrier"] not in carriers:
-            carriers.append(item["carrier"])
-    return [{name: value for name, value in item.items() if name != "carrier"} for item in distinct.values()]
-
-
-def opposite(ref: str, category: Category, statement: Statement) -> dict[str, object]:
-    """Return one contradiction as it stands in an evidence record."""
-    return {
-        "object": ref,
-        "category": category.value,
-        "asked": "n",
-        "shown": "y",
-        "carrier": statement.carrier,
-        "raw": statement.raw[:300],
-    }
-
-
-def _record_alteration(
-    kit: Kit, found: list[dict[str, object]], verdict: Verdict, request: SignedRequest, document: Mapping[str, object]
-) -> Evidence:
-    origin = origin_of(verdict.actor)
-    record: dict[str, object] = {
-        "violation": Violation.ALTER.value,
-        "contradictions": merged(found)[:MAX_SHOWN],
-        "activity": document.get("id"),
-        "actor": verdict.actor,
-        "key": verdict.key_id,
-        "scheme": verdict.scheme,
-        "request": {
-            "method": request.method,
-            "target": request.target,
-            "bodySha256": hashlib.sha256(request.body).hexdigest(),
-        },
-        "signatureHeaders": [[name, value] for name, value in request.headers if name.lower() in _KEPT_HEADERS],
-    }
-    now = kit.clock.now()
-    with kit.store.transaction():
-        kit.store.peers.seen(origin, now)
-        evidence = kit.store.peers.observe(
-            kit.tids.next(), origin, now, violation=Violation.ALTER, proven=True, record=record
-        )
-        kit.store.peers.audit(now, "observation", origin.host, Violation.ALTER.value, evidence.id)
-        stop_deliveries(kit, [origin])
-    return evidence
-
-
-_KEPT_HEADERS = frozenset({"signature", "signature-input", "digest", "content-digest", "date", "host", "content-usage"})
 
 
 def host_of(text: str) -> str:

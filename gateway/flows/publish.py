@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.addressing import Visibility, addresses
+from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.labels import label
-from gateway.activitypub.note import MAX_ALT, MAX_TEXT, Attached, Draft, note, tombstone
+from gateway.activitypub.note import MAX_ALT, MAX_TEXT, Attached, Draft, note
 from gateway.activitypub.properties import id_of, ids_of
 from gateway.activitypub.sanitise import hashtags_in, mentions_in
 from gateway.carriers.jsonld_terms import combined_at_home
-from gateway.errors import BadInput, GatewayError, Gone, NotFound, Refused, Text
-from gateway.flows import discover, outbound
+from gateway.errors import BadInput, GatewayError, Text
+from gateway.flows import discover, handles, outbound, recipients
 from gateway.jsonld.contexts import PUBLIC
 from gateway.observe.logs import log
 from gateway.preferences import NOTHING, Preferences
@@ -54,18 +54,19 @@ async def create(
     kit: Kit, account: Account, draft: Draft, *, own: Preferences = NOTHING, uploads: Sequence[Upload] = ()
 ) -> tuple[Stored, Sent]:
     """Publish a post; ``own`` is what its author says about this post alone."""
-    _check(draft, uploads)
+    check(draft, uploads)
     tid = kit.tids.next()
-    draft = replace(draft, mentioned=await _mentioned(kit, draft))
+    draft = replace(draft, mentioned=await mentioned_in(kit, draft))
     with kit.store.transaction():
         media = [_store_media(kit, account, upload, object_url(kit, tid)) for upload in uploads]
         draft = replace(draft, attached=(*draft.attached, *media))
-        stored = _save(kit, account, draft, tid, own)
-        sent = _announce_object(kit, account, "Create", stored)
+        stored = save(kit, account, draft, tid, own)
+        sent = announce(kit, account, "Create", stored)
     return stored, sent
 
 
-def _check(draft: Draft, uploads: Sequence[Upload]) -> None:
+def check(draft: Draft, uploads: Sequence[Upload]) -> None:
+    """Raise BadInput for a draft that is empty or too long."""
     if not draft.text.strip() and not uploads:
         raise BadInput("empty post", detail=Text("A post needs text or a file.", "本文またはファイルが必要です。"))
     too_long = len(draft.text) > MAX_TEXT or any(len(upload.alt) > MAX_ALT for upload in uploads)
@@ -73,7 +74,8 @@ def _check(draft: Draft, uploads: Sequence[Upload]) -> None:
         raise BadInput("post too large", detail=Text("The post is too long.", "投稿が長すぎます。"))
 
 
-def _save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None) -> Stored:
+def save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None) -> Stored:
+    """Make the labelled Note of a draft and keep it; ``before`` is the post that it replaces."""
     now = kit.clock.now()
     published = before.published if before is not None else now
     edited = None if before is None else max(now, (before.updated or published) + ONE_SECOND)
@@ -99,14 +101,14 @@ def _save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, 
     return stored
 
 
-def _announce_object(kit: Kit, account: Account, kind: str, stored: Stored) -> Sent:
+def announce(kit: Kit, account: Account, kind: str, stored: Stored) -> Sent:
     """Send Create or Update of a stored object to everybody it concerns, past recipients included."""
     document = stored.document
     people = [address for address in ids_of(document.get("to")) + ids_of(document.get("cc")) if address != PUBLIC]
     direct = stored.visibility is Visibility.DIRECT
-    inboxes = [] if direct else outbound.follower_inboxes(kit, account)
+    inboxes = [] if direct else recipients.follower_inboxes(kit, account)
     for person in people:
-        inboxes += outbound.inbox_of(kit, person, shared=not direct)
+        inboxes += recipients.inbox_of(kit, person, shared=not direct)
     if kind != "Create":
         inboxes += kit.store.objects.recipients(stored.id)
     return outbound.send(
@@ -116,7 +118,7 @@ def _announce_object(kit: Kit, account: Account, kind: str, stored: Stored) -> S
     )  # fmt: skip
 
 
-async def _mentioned(kit: Kit, draft: Draft) -> tuple[tuple[str, str], ...]:
+async def mentioned_in(kit: Kit, draft: Draft) -> tuple[tuple[str, str], ...]:
     """Resolve the handles in the text, and the author who is replied to."""
     found = dict(draft.mentioned)
     for handle in mentions_in(draft.text)[:MAX_MENTIONS]:
@@ -135,7 +137,7 @@ async def _person(kit: Kit, handle: str) -> str | None:
         account = kit.store.accounts.by_name(name)
         return account.id if account is not None and account.deleted is None else None
     try:
-        return (await discover.resolve(kit, handle)).id
+        return (await handles.resolve(kit, handle)).id
     except GatewayError as error:
         log().info("mention", handle=handle, problem=str(error))
         return None
@@ -174,78 +176,3 @@ def safe_name(name: str) -> str:
     """Return a file name fit for a URL."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name.rpartition("/")[2])
     return kept.strip(".-")[-80:] or "file"
-
-
-def owned(kit: Kit, account: Account, object_id: str) -> Stored:
-    """Return a living object of ``account``; raise NotFound, Gone or Refused."""
-    stored = kit.store.objects.get(object_id)
-    if stored is None:
-        raise NotFound(object_id)
-    if stored.owner != account.id:
-        raise Refused(f"{account.id} does not own {object_id}", code="not-the-owner")
-    if stored.deleted is not None:
-        raise Gone(object_id)
-    return stored
-
-
-async def edit(
-    kit: Kit, account: Account, object_id: str, *, text: str | None = None, own: Preferences | None = None,
-    warning: str | None = None,
-) -> tuple[Stored, Sent]:  # fmt: skip
-    """Change a post's text, warning or preferences; everybody who ever got it gets the change."""
-    before = owned(kit, account, object_id)
-    draft = redraft(before)
-    if text is not None:
-        draft = replace(draft, text=text, mentioned=())
-    if warning is not None:
-        draft = replace(draft, warning=warning)
-    _check(draft, [])
-    draft = replace(draft, mentioned=await _mentioned(kit, draft))
-    with kit.store.transaction():
-        prefs = before.own_prefs if own is None else own
-        stored = _save(kit, account, draft, object_id.rpartition("/")[2], prefs, before)
-        sent = _announce_object(kit, account, "Update", stored)
-    return stored, sent
-
-
-def redraft(stored: Stored) -> Draft:
-    """Return the draft that a stored post was made from."""
-    document = stored.document
-    source, tags, attached = document.get("source"), document.get("tag"), document.get("attachment")
-    mentions = [t for t in tags if isinstance(t, dict) and t.get("type") == "Mention"] if isinstance(tags, list) else []
-    languages = document.get("contentMap")
-    return Draft(
-        text=str(source.get("content", "")) if isinstance(source, dict) else "",
-        visibility=stored.visibility,
-        warning=str(document.get("summary") or ""),
-        language=next(iter(languages), "") if isinstance(languages, dict) else "",
-        reply_to=stored.in_reply_to,
-        mentioned=tuple((str(t["name"]), str(t["href"])) for t in mentions),
-        attached=tuple(
-            Attached(
-                url=str(a["url"]), media_type=str(a["mediaType"]), alt=str(a.get("name", "")),
-                width=a.get("width"), height=a.get("height"),
-            )
-            for a in (attached if isinstance(attached, list) else [])
-        ),
-    )  # fmt: skip
-
-
-def delete(kit: Kit, account: Account, object_id: str) -> Sent:
-    """Delete a post; a Tombstone with its last preferences stays, everybody who got it is told."""
-    before = owned(kit, account, object_id)
-    now = kit.clock.now()
-    statements = outbound.local_statements(kit, account, object_id, before.own_prefs)
-    grave = label(tombstone(object_id, before.type, now), statements)
-    to, cc = addresses(before.visibility, f"{account.id}/followers", [])
-    inboxes = [*kit.store.objects.recipients(object_id)]
-    if before.visibility is not Visibility.DIRECT:
-        inboxes += outbound.follower_inboxes(kit, account)
-    with kit.store.transaction():
-        kit.store.objects.save(
-            replace(before, type="Tombstone", document=grave, deleted=now, updated=now, in_reply_to=before.in_reply_to)
-        )
-        return outbound.send(
-            kit, account, "Delete", grave, about=object_id, statements=statements, inboxes=inboxes, to=to, cc=cc,
-            visibility=before.visibility,
-        )  # fmt: skip

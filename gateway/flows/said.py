@@ -51,3 +51,8 @@ def refusals(statement: Statement) -> Statement:
     """Return a statement with its refusals only."""
     refused = {c: p for c, p in statement.prefs.items() if p is Preference.DISALLOW}
     return replace(statement, prefs=Preferences(refused))
+
+
+def refusals_only(statements: Iterable[Statement]) -> list[Statement]:
+    """Return what somebody who boosts may add about another's work: refusals only."""
+    return [refused for statement in statements if (refused := refusals(statement)).prefs]

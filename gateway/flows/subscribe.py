@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.flows.outbound import actor_statements, inbox_of, send, undo
+from gateway.flows.outbound import actor_statements, send, undo
+from gateway.flows.recipients import inbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING
 from gateway.carriers import html_meta, http_headers, robots_txt, tdm
 from gateway.carriers.reading import Reading, Source
 from gateway.errors import BadUrl, GatewayError, MalformedDocument
-from gateway.flows.moderate import (
-    MAX_SHOWN,
-    contradictions_in,
-    decision_about,
-    merged,
-    opposite,
-    peers_at,
-    stop_deliveries,
-)
+from gateway.flows.accuse import MAX_SHOWN, contradictions_in, merged, opposite
+from gateway.flows.moderate import decision_about, peers_at, stop_deliveries
 from gateway.ids import ALPHABET, LENGTH
 from gateway.jsonld import strict
 from gateway.policy.contradiction import contradictions

@@ -34,8 +34,13 @@ TOTAL_SECONDS = 30.0
 LONGEST_RETRY_AFTER = 24 * 3600
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FAULTS = (
-    httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError,
-)  # fmt: skip
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_MS = 5_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PAGE_SIZE = 8192
 SAFE_VERSION = (3, 51, 3)  # older ones can corrupt a WAL when a commit meets a checkpoint
 sqlite3: Any = utils.sqlite3  # type: ignore[attr-defined]  # pysqlite3 where it is installed
@@ -133,7 +134,7 @@ class Database:
 
 def to_ms(moment: datetime) -> int:
     """Return milliseconds since 1970."""
-    return int(moment.timestamp() * 1000)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def from_ms(value: int | None) -> datetime | None:

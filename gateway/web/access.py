@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.properties import ids_of
 from gateway.errors import Gone, NotAuthenticated, NotFound, Refused
-from gateway.flows import inbound
+from gateway.flows import authenticate
 from gateway.signatures.verify import is_signed
 from gateway.web.context import kit_of, signed_request
 
@@ -29,7 +29,7 @@ async def requester(request: Request, *, is_collection: bool = False) -> str | N
     kit = kit_of(request)
     if not is_signed(signed_request(request)) and not kit.settings.authorized_fetch:
         return None
-    return await inbound.authenticate(kit, signed_request(request), is_collection=is_collection)
+    return await authenticate.authenticate(kit, signed_request(request), is_collection=is_collection)
 
 
 def is_unsigned(request: Request) -> bool:

@@ -15,7 +15,7 @@ from gateway.activitypub.sanitise import plain
 from gateway.carriers import jsonld_terms
 from gateway.carriers.reading import Source
 from gateway.errors import BadInput, Text, UnsupportedMediaType
-from gateway.flows import discover, interact, publish, subscribe
+from gateway.flows import discover, interact, publish, revise, subscribe
 from gateway.jsonld.strict import read_object
 from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject, combined
 from gateway.web.access import account_of, bearer
@@ -61,9 +61,9 @@ async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -
         own = _preferences(kit, value)
         # Partial: what an Update does not name stays (ActivityPub, section 6.3.1).
         warning = text_of(value, "summary") if value.keys() & {"summary", "summaryMap"} else None
-        return (await publish.edit(kit, account, target, text=_text(value), own=own, warning=warning))[1]
+        return (await revise.edit(kit, account, target, text=_text(value), own=own, warning=warning))[1]
     if kind == "Delete":
-        return publish.delete(kit, account, target)
+        return revise.delete(kit, account, target)
     if kind in ("Like", "Announce"):
         return await interact.interact(kit, account, kind, target)
     if kind in ("Follow", "Block"):

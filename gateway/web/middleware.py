@@ -70,7 +70,8 @@ def _check_headers(scope: Scope) -> None:
 
 def _check_path(scope: Scope) -> None:
     """Refuse encoded slashes and NUL: whoever filters addresses before us must see the path that we see."""
-    if _ENCODED_SEPARATOR.search(scope.get("raw_path") or b""):
+    raw_path: bytes = scope.get("raw_path") or b""
+    if _ENCODED_SEPARATOR.search(raw_path.partition(b"?")[0]):
         raise NotFound("an encoded separator in the path")
 
 

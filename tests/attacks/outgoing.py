@@ -12,7 +12,7 @@ from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
 from gateway.activitypub.properties import nodes, type_of
 from gateway.carriers.jsonld_terms import IRIS
-from gateway.flows import interact, outbound, publish, subscribe
+from gateway.flows import interact, outbound, publish, revise, subscribe
 from gateway.flows.publish import Upload
 from gateway.jsonld.expand import expand
 
@@ -76,8 +76,8 @@ async def every_delivery(scene: Scene) -> list[Found]:
     upload = Upload(content=PNG, name="a.png", alt="a dot")
     stored, _ = await publish.create(kit, alice, Draft(text="look", language="en"), uploads=[upload])
     await publish.create(kit, alice, Draft(text="answer", reply_to=scene.victim_note["id"]))
-    await publish.edit(kit, alice, stored.id, text="look again")
-    publish.delete(kit, alice, scene.post.id)
+    await revise.edit(kit, alice, stored.id, text="look again")
+    revise.delete(kit, alice, scene.post.id)
     for kind in ("Like", "Announce"):
         await interact.interact(kit, alice, kind, scene.victim_note["id"])
         interact.undo_interaction(kit, alice, kind, scene.victim_note["id"])

@@ -12,7 +12,7 @@ from world import BASE, World, account, snapshot
 
 from gateway.activitypub.note import Draft
 from gateway.carriers.jsonld_terms import CONTEXT as TERMS
-from gateway.flows import discover, publish, subscribe
+from gateway.flows import handles, publish, subscribe
 from gateway.policy.standing import Rung
 from gateway.urls import origin_of
 
@@ -196,7 +196,7 @@ def labelled(document: dict[str, Any], context: object = LABELLED) -> dict[str, 
 
 async def befriend(scene: Scene, peer: PlainPeer, actor: Actor) -> str:
     """Let alice follow somebody, who accepts; return the id of her Follow."""
-    await discover.resolve(scene.kit, actor.id)
+    await handles.resolve(scene.kit, actor.id)
     sent = subscribe.follow(scene.kit, scene.alice, actor.id)
     await scene.world.drain()
     await scene.genuine(peer.activity("Accept", sent.id, actor), actor, peer)

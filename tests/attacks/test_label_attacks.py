@@ -31,7 +31,7 @@ from gateway.activitypub.note import Draft
 from gateway.carriers.jsonld_terms import CONTEXT as TERMS
 from gateway.carriers.jsonld_terms import IRIS, NAMESPACE
 from gateway.errors import SettingsError
-from gateway.flows import discover, moderate, publish
+from gateway.flows import discover, moderate, publish, revise
 from gateway.flows.inspect import explain
 from gateway.flows.watch import probe
 from gateway.jsonld.contexts import load
@@ -181,7 +181,7 @@ async def _tightened_later(scene: Scene) -> None:
     )
     assert scene.kit.store.relations.followers(ALICE) == []
     scene.world.clock.forward(minutes=5)
-    await publish.edit(scene.kit, scene.alice, stored.id, own=Preferences.of(train_gen="n"))
+    await revise.edit(scene.kit, scene.alice, stored.id, own=Preferences.of(train_gen="n"))
     await scene.world.drain()
     update = scene.victim.received[-1]
     assert (update["type"], update["object"]["id"]) == ("Update", stored.id)
@@ -191,7 +191,7 @@ async def _tightened_later(scene: Scene) -> None:
 
 @case("LAB-STRIP-009")
 async def _other_code_paths(scene: Scene) -> None:
-    publish.delete(scene.kit, scene.alice, scene.post.id)
+    revise.delete(scene.kit, scene.alice, scene.post.id)
     await scene.world.drain()
     assert unlabelled(scene.victim.received[-1], read_contexts()) == []
     async with scene.world.client() as client:

@@ -17,7 +17,7 @@ from web.asking import Answer, ask, problem_of
 from world import BASE, World, account, snapshot
 from world import world as make_world
 
-from gateway.flows import inbound
+from gateway.flows import authenticate
 from gateway.runtime import REFETCH_SECONDS
 from gateway.signatures.request import SignedRequest
 
@@ -186,13 +186,13 @@ def done_within(seconds: float) -> bool:
     return seconds >= KEY_SECONDS
 
 
-KEY_SECONDS = inbound.KEY_SECONDS
+KEY_SECONDS = authenticate.KEY_SECONDS
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 async def test_the_attack_fails(case: dict[str, Any], scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is one the case allows, its effects hold, and the peer's next valid request is taken."""
-    monkeypatch.setattr(inbound, "KEY_SECONDS", SOON)
+    monkeypatch.setattr(authenticate, "KEY_SECONDS", SOON)
     done = await run(scene, case)
     for answer in done.answers:
         assert answer.status in case["expect"]["status"], (answer.status, answer.body)
@@ -258,7 +258,7 @@ async def test_the_test_vector_of_mastodon_holds(world: World) -> None:
         target="https://www.example.com/activitypub/success",
         headers=(("signature-input", f"sig1={described}"), ("signature", f"sig1=:{MASTODON_SIGNATURE}:")),
     )
-    assert await inbound.authenticate(gateway.kit, request) == "https://remote.domain/users/bob"
+    assert await authenticate.authenticate(gateway.kit, request) == "https://remote.domain/users/bob"
 
 
 async def test_a_failed_signature_says_the_same_whether_the_key_was_known(scene: Scene) -> None:

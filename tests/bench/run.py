@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from world import BASE, account
+from world import world as make_world
+
 from gateway.jsonld import strict
 from gateway.observe import logs
 from gateway.signatures import cavage, message, verify
 from gateway.signatures.owner import ListedKey
-from world import BASE, account
-from world import world as make_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.signatures.request import SignedRequest
     from peers.plain import PlainPeer
+
+    from gateway.signatures.request import SignedRequest
 
 REPEATS = 5
 PIECES = 400

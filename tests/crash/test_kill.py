@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-
 from peers import plain
 from processes import Served, eventually, free_port, listening
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from processes import STOP_SECONDS, Served, eventually, free_port, listening, served
 
 if TYPE_CHECKING:

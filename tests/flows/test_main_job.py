@@ -45,7 +45,7 @@ async def test_a_preference_travels_between_two_gateways_and_is_explained(world:
     """What an author sets on one gateway is a statement with provenance on the other."""
     home, other = world.gateway(), world.gateway("https://other.example")
     alice, carol = account(home), account(other, "carol")
-    actor = (await publish.discover.resolve(home.kit, carol.id)).id
+    actor = (await publish.handles.resolve(home.kit, carol.id)).id
     subscribe.follow(home.kit, alice, actor)
     await world.drain()
     stored, _ = await publish.create(other.kit, carol, Draft(text="hello"))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-
-from gateway.carriers.jsonld_terms import TERMS
 from interop.fedify_peer import CAVAGE, RFC9421, FedifyPeer, Json, ToolMissing, fedify_peer
 from processes import Served, eventually, served
 from tools import missing
+
+from gateway.carriers.jsonld_terms import TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from processes import Listening, Served, eventually, listening, served
 
 from gateway.carriers.jsonld_terms import TERMS
-from processes import Listening, Served, eventually, listening, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -134,9 +134,9 @@ async def test_three_redirects_are_followed_and_no_more() -> None:
         ("https://peer.example:8443/y", AddressRefused),
         ("https://user:secret@peer.example/", RemoteAnswer),
         ("ftp://peer.example/", RemoteAnswer),
-        ("javascript:alert(1)", RemoteAnswer),
+        ("javascript:alert(1)", RemoteUnreachable),
         ("https://127.1/", RemoteAnswer),
-        ("//[::1", RemoteAnswer),
+        ("//[::1", RemoteUnreachable),
     ],
 )
 async def test_where_a_redirect_may_not_lead(location: str, error: type[Exception]) -> None:

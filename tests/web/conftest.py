@@ -16,7 +16,7 @@ from world import world as make_world
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
 from gateway.cli.token import create_token
-from gateway.flows import publish
+from gateway.flows import publish, revise
 from gateway.preferences import Preset
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ async def _populate(site: Site) -> None:
     site.posts["media"] = (await publish.create(kit, site.alice, Draft(text="look"), uploads=[upload]))[0]
     site.posts["open"] = (await publish.create(kit, site.carol, Draft(text="take what you like")))[0]
     site.world.clock.forward(minutes=1)
-    publish.delete(kit, site.alice, site.posts["deleted"].id)
+    revise.delete(kit, site.alice, site.posts["deleted"].id)
     await site.world.drain()
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from starlette.routing import Mount, Route
+from web.asking import ask
 
 from gateway.web import app
-from web.asking import ask
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -132,7 +132,7 @@ async def test_an_answer_known_already_is_not_sent_again(site: Site, path: str) 
     _check_dress(dict(again.lines), GUARDED[path])
 
 
-@pytest.mark.parametrize("path", [*PLAIN, *GUARDED, *POSTS])
+@pytest.mark.parametrize("path", [*PLAIN, *GUARDED, *sorted(POSTS)])
 async def test_other_methods_are_refused(site: Site, path: str) -> None:
     """A method that an address does not have is a 405 that says which it has."""
     more = "/gateway.css" if path == "/static" else ""

@@ -11,9 +11,10 @@ from web.asking import ask, problem_of
 from world import BASE
 
 if TYPE_CHECKING:
-    from gateway.store.objects import Stored
     from web.asking import Answer
     from web.conftest import Site
+
+    from gateway.store.objects import Stored
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 from web.asking import problem_of
 from world import BASE
 
-from gateway.flows import publish
+from gateway.flows import revise
 from gateway.preferences import Category, Preference, Preferences
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def test_an_entry_is_whole(site: Site) -> None:
 async def test_preferences_stand_on_the_feed_and_on_each_entry(own_site: Site) -> None:
     """Both carriers and one sentence say what is asked; an entry that asks for more says more."""
     stricter = Preferences({Category.SEARCH: Preference.DISALLOW})
-    await publish.edit(own_site.kit, own_site.alice, own_site.posts["public"].id, own=stricter)
+    await revise.edit(own_site.kit, own_site.alice, own_site.posts["public"].id, own=stricter)
     root = ElementTree.fromstring((await own_site.get("/@alice.atom")).body)  # noqa: S314 - our own output
     assert root.findtext(f"{AIU}contentUsage") == "train-ai=n, ai-use=n, search=y"
     assert "[noai] [notrain]" in (root.findtext(f"{ATOM}rights") or "")
@@ -91,7 +91,7 @@ async def test_the_same_content_gives_the_same_bytes(own_site: Site) -> None:
     assert (known.status, known.body) == (304, b"")
     assert known.header("content-usage") == "train-ai=n, ai-use=n, search=y"
     assert known.header("cache-control") == first.header("cache-control") == "max-age=300"
-    await publish.edit(own_site.kit, own_site.alice, own_site.posts["public"].id, text="Hello again")
+    await revise.edit(own_site.kit, own_site.alice, own_site.posts["public"].id, text="Hello again")
     changed = await own_site.get("/@alice.atom", if_none_match=first.header("etag"))
     assert changed.status == 200
     assert changed.header("etag") != first.header("etag")
@@ -100,7 +100,7 @@ async def test_the_same_content_gives_the_same_bytes(own_site: Site) -> None:
 async def test_an_account_without_posts_has_a_valid_feed(own_site: Site) -> None:
     """An empty feed is still a feed."""
     for name in ("public", "warned", "media"):
-        publish.delete(own_site.kit, own_site.alice, own_site.posts[name].id)
+        revise.delete(own_site.kit, own_site.alice, own_site.posts[name].id)
     feed = await _feed(own_site)
     assert not feed.bozo
     assert feed.entries == []

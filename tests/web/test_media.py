@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from web.asking import problem_of
+from web.conftest import PNG
 from world import BASE
 
 from gateway.activitypub.note import Draft
-from gateway.flows import publish
-from web.conftest import PNG
+from gateway.flows import publish, revise
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -77,7 +77,7 @@ async def test_only_the_exact_address_leads_to_the_file(site: Site, change: str)
 async def test_the_file_of_a_deleted_post_is_gone(own_site: Site) -> None:
     """Deleting a post takes its files away with it."""
     path = _path(own_site)
-    publish.delete(own_site.kit, own_site.alice, own_site.posts["media"].id)
+    revise.delete(own_site.kit, own_site.alice, own_site.posts["media"].id)
     problem_of(await own_site.get(path), [404])
 
 

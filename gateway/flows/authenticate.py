@@ -1,0 +1,109 @@
+"""Who signed this: from headers to verdict, with a bounded search for the key."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
+from gateway.flows import discover
+from gateway.flows.moderate import enforce
+from gateway.signatures import owner, verify
+from gateway.urls import origin_of, same_origin, without_fragment
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from gateway.flows.kit import Kit
+    from gateway.signatures.owner import ListedKey
+    from gateway.signatures.request import SignedRequest
+    from gateway.signatures.verdict import Verdict
+    from gateway.signatures.verify import Opened
+    from gateway.store.relations import RemoteActor
+
+
+RETRY_SECONDS = 300
+
+
+KEY_SECONDS = 15.0  # a silent key host holds an inbox no longer than this, redirects and second knocks included
+
+
+async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = False) -> Verdict:
+    """Return the verdict on a request whose document names ``actor``: at most one fetch."""
+    if not owner.may_speak(opened.key_id, actor):
+        return verify.close(opened, None, actor)
+    known = kit.store.relations.actor(actor)
+    if known is not None:
+        verdict = verify.close(opened, _key(known, opened.key_id), actor, is_collection=is_collection)
+        if verdict.ok or kit.refetched.get(actor) is not None:
+            return verdict
+    kit.refetched.put(actor, value=True)
+    fetched = await _sought(kit, actor, discover.actor_at(kit, actor))
+    key = _key(fetched, opened.key_id) if fetched is not None else None
+    return verify.close(opened, key, actor, is_collection=is_collection)
+
+
+def _key(actor: RemoteActor, key_id: str) -> ListedKey | None:
+    return owner.find(actor.document, actor.id, key_id)
+
+
+async def _sought(kit: Kit, url: str, search: Awaitable[RemoteActor]) -> RemoteActor | None:
+    """Wait for a search that begins at ``url``; None when it finds no actor, Unavailable when the fault is passing."""
+    try:
+        async with asyncio.timeout(KEY_SECONDS):
+            return await search
+    except TimeoutError as error:
+        # Remembered like any failed fetch: a silent host costs one wait, not one for every request.
+        kit.failed_fetches.put(without_fragment(url), (0, 0))
+        raise _passing(RemoteUnreachable(f"{url}: silent for {KEY_SECONDS:.0f} s")) from error
+    except RemoteAnswer as error:
+        if error.remote_status >= 500 or error.remote_status in discover.PASSING or error.remote_status == 0:  # noqa: PLR2004 - RFC 9110
+            raise _passing(error) from error
+        return None
+    except RemoteUnreachable as error:
+        if error.code == "address-refused":
+            return None
+        raise _passing(error) from error
+
+
+def _passing(error: GatewayError) -> Unavailable:
+    return Unavailable(
+        f"key host: {error}", code="key-host-unavailable", retry_after=error.retry_after or RETRY_SECONDS
+    )
+
+
+async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool = False) -> str:
+    """Return the actor who signed a GET; raise NotAuthenticated, Refused or Unavailable: at most two fetches."""
+    opened = verify.open_request(request, kit.clock.now())
+    if not opened.ok:
+        raise unauthenticated(verify.close(opened, None, None))
+    enforce(kit, origin_of(opened.key_id), "fetch")
+    known = kit.store.relations.actor_of_key(opened.key_id)
+    if known is None:
+        known = await _owner_of(kit, opened.key_id)
+    verdict = verify.close(opened, _key(known, opened.key_id) if known else None, None, is_collection=is_collection)
+    if not verdict.ok and known is not None and kit.refetched.get(known.id) is None:
+        verdict = await judge(kit, opened, known.id, is_collection=is_collection)
+    if not verdict.ok:
+        raise unauthenticated(verdict)
+    if verdict.scheme == "rfc9421":
+        kit.store.peers.learn_rfc9421(origin_of(verdict.actor), kit.clock.now())
+    return verdict.actor
+
+
+async def _owner_of(kit: Kit, key_id: str) -> RemoteActor | None:
+    if same_origin(key_id, kit.base):
+        return None
+    found = await _sought(kit, key_id, discover.key_by_id(kit, key_id))
+    if found is not None:
+        kit.refetched.put(found.id, value=True)
+    return found
+
+
+def unauthenticated(verdict: Verdict) -> NotAuthenticated:
+    """Return the 401 with every step: the same whether a key was cached or not."""
+    failed = verdict.failed
+    return NotAuthenticated(
+        f"{verdict.scheme}: {failed.name if failed else '?'}: {failed.found if failed else '?'}",
+        extra=(("steps", [step.as_json() for step in verdict.steps]),),
+    )

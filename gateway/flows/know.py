@@ -1,0 +1,59 @@
+"""Everything the effects of one activity may depend on, gathered from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.activitypub import effects as fx
+from gateway.activitypub.properties import id_of, ids_of
+
+if TYPE_CHECKING:
+    from gateway.activity import Activity
+    from gateway.flows.kit import Kit
+
+
+def know(
+    kit: Kit, activity: Activity, fetched: Mapping[str, Mapping[str, object]], unavailable: frozenset[str]
+) -> fx.Known:
+    """Gather everything the effects of one activity may depend on."""
+    relations, objects = kit.store.relations, kit.store.objects
+    stored = objects.get(activity.object_id) if activity.object_id else None
+    account = kit.store.accounts.by_id(activity.object_id)
+    local = account is not None and account.deleted is None and account.kind != "Application"
+    sender = relations.actor(activity.actor)
+    addressed = {a for a in activity.audience if a.startswith(kit.base)}
+    replied = id_of(activity.object.get("inReplyTo")) if activity.object is not None else None
+    return fx.Known(
+        now=kit.clock.now(),
+        base=kit.base,
+        stored=stored.known if stored is not None else None,
+        object_actor_is_local=local,
+        approves=account is not None and account.approves,
+        moved=account is not None and account.moved_to is not None,
+        blocks_sender=relations.blocks(activity.object_id, activity.actor),
+        follow=_follow(kit, activity),
+        undone=relations.is_undone(activity.id),
+        undone_activity=relations.done_by_activity(activity.object_id) if activity.type == "Undo" else None,
+        fetched=fetched,
+        unavailable=unavailable,
+        sender_document=sender.document if sender is not None else None,
+        moved_lately=sender is not None and sender.moved is not None and kit.clock.now() - sender.moved < fx.MOVE_PAUSE,
+        follows_sender=relations.is_followed_here(activity.actor),
+        addresses_local=bool(addressed) or (replied is not None and replied.startswith(kit.base)),
+    )
+
+
+def _follow(kit: Kit, activity: Activity) -> fx.KnownFollow | None:
+    """Return the follow that a Follow repeats, or that an Accept, Reject or Undo speaks about."""
+    relations = kit.store.relations
+    if activity.type == "Follow":
+        return relations.follow(activity.actor, activity.object_id)
+    found = relations.follow_by_activity(activity.object_id)
+    if found is not None or activity.object is None:
+        return found
+    embedded = activity.object
+    if activity.type == "Undo" and isinstance(inner := embedded.get("object"), Mapping):
+        embedded = inner
+    follower, followed = id_of(embedded.get("actor")), (ids_of(embedded.get("object")) or [""])[0]
+    return relations.follow(follower, followed) if follower is not None else None
