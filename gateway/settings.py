@@ -26,11 +26,12 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 DEFAULT_PREFS = "train-gen=n, train-other=n, ai-input=n, ai-generate=n, ai-index=n"
 
 
-def _networks(value: object) -> object:
+def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Networks = Annotated[list[str], NoDecode, BeforeValidator(_networks)]
+Networks = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
+Ports = Annotated[list[int], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
         [], description="CIDR list of otherwise forbidden addresses that may be contacted."
     )
     allow_http: bool = Field(False, description="Take peers that speak plain http.")
-    allowed_ports: list[int] = Field([], description="Ports besides 443 that peers may use.")
+    allowed_ports: Ports = Field([], description="Ports besides 443 that peers may use.")
     ca_file: Path | None = Field(None, description="PEM file of further certificate authorities.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     retention_arrivals: int = Field(30, ge=1, description="Days that the bytes of settled arrivals are kept.")
@@ -83,7 +84,10 @@ class Settings(BaseSettings):
     @field_validator("account_domain")
     @classmethod
     def _domain(cls, value: str) -> str:
-        return normalise_host(value) if value else value
+        try:
+            return normalise_host(value) if value else value
+        except BadUrl as error:
+            raise ValueError("must be a domain name, like example.org") from error
 
     @field_validator("instance_prefs")
     @classmethod

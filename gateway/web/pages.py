@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse, Response
 
 from gateway.activitypub.actor import IMPLEMENTS
+from gateway.activitypub.properties import ids_of, text_of
+from gateway.activitypub.sanitise import plain
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import SPECIAL_CODES, GatewayError, Gone, NotFound
 from gateway.flows import outbound
 from gateway.policy.reasons import SENTENCES, Reason
 from gateway.preferences import strictest
+from gateway.urls import same_origin, try_origin
 from gateway.web.access import account_of, check_visible
 from gateway.web.context import kit_of, language_of
 from gateway.web.templates import render
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.store.objects import Stored
 
 SHOWN = 20
+MAX_FILES = 32
 HEADERS = {"vary": "Accept, Accept-Language", "cache-control": "private, no-cache"}
 
 
@@ -54,6 +59,8 @@ async def post(request: Request) -> Response:
     """Show one open post with what its author asks."""
     kit, account = kit_of(request), account_of(request)
     stored = check_visible(kit, kit.store.objects.get(f"{kit.base}/posts/{request.path_params['tid']}"), None)
+    if stored.owner != account.id:
+        raise NotFound("a post of somebody else")
     if stored.deleted is not None:
         raise Gone(stored.id)
     replies = [_shown(kit, reply) for reply in kit.store.objects.replies(stored.id)]
@@ -62,23 +69,42 @@ async def post(request: Request) -> Response:
 
 
 def _shown(kit: Kit, stored: Stored) -> dict[str, object]:
-    """Return what a template shows of an object; its HTML was made or cleaned here."""
+    """Return what a template shows of an object; its HTML was made or cleaned here, if it is text at all."""
     document = stored.document
-    attached = document.get("attachment")
+    page = next(iter(ids_of(document.get("url"))), "")
+    warning = text_of(document, "summary")
     return {
         "id": stored.id,
-        "page": str(document.get("url") or stored.id),
+        "page": page if same_origin(page, stored.id) else stored.id,
         "owner": stored.owner,
-        "html": str(document.get("content", "")),
-        "warning": str(document.get("summary") or ""),
+        "html": text_of(document, "content"),
+        "warning": warning if stored.local else plain(warning),
         "published": stored.published,
         "edited": stored.updated is not None,
         "reply_to": stored.in_reply_to,
-        "media": [item for item in attached if isinstance(item, dict)] if isinstance(attached, list) else [],
+        "media": _media(document.get("attachment")),
         "local": stored.local,
         "likes": len(kit.store.relations.interactions(stored.id, "Like")),
         "boosts": len(kit.store.relations.interactions(stored.id, "Announce")),
     }
+
+
+def _media(attached: object) -> list[dict[str, object]]:
+    """Return the files of an object: each member is there and of its type, each address http(s)."""
+    items = attached if isinstance(attached, list) else [attached]
+    return [
+        {
+            "url": url,
+            "mediaType": text_of(item, "mediaType"),
+            "name": text_of(item, "name"),
+            "width": item.get("width"),
+            "height": item.get("height"),
+        }
+        for item in items[:MAX_FILES]
+        if isinstance(item, Mapping)
+        for url in ids_of(item.get("url"))[:1]
+        if try_origin(url) is not None
+    ]
 
 
 async def about(request: Request) -> Response:

@@ -40,7 +40,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], prefs: Prefer
         language=language,
         other_language="ja" if language == "en" else "en",
         # One slash at the start, so that an address made of two never becomes another host.
-        path="/" + quote(request.scope["path"].lstrip("/")),
+        path="/" + quote(request.scope["path"].lstrip("/"), safe="/@"),
         version=__version__,
         t=words.__getitem__,
         metas=html_meta.render(stated, kit.policy_url),

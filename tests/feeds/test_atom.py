@@ -21,7 +21,7 @@ SPACE = {"a": ATOM, "aiu": atom_terms.NAMESPACE, "media": "http://search.yahoo.c
 def entry(number: int = 1, **changes: Any) -> Entry:
     """Return a post."""
     fields: dict[str, Any] = {
-        "id": f"https://gw.example/posts/{number}", "page": f"https://gw.example/@alice/{number}", 
+        "id": f"https://gw.example/posts/{number}", "page": f"https://gw.example/@alice/{number}",
         "title": "Hello & you",
         "html": '<p>x <a href="https://x.example/?a=1&amp;b=2">y</a></p>', "warning": "", "published": NOW,
         "updated": NOW + timedelta(hours=number), "prefs": PREFS, **changes,
