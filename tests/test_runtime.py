@@ -150,16 +150,16 @@ async def test_the_start_prunes_what_is_too_old(world: World) -> None:
         body=b"{}", headers=[], verdict={}, received=START,
     )  # fmt: skip
     work.keep_arrival(row)
-    work.settle_arrival(row.id, "x", START)
+    work.settle_arrival(row.id, row.actor, "x", START)
     work.add("deliver", {}, lane="a", peer="x", due=START)
     work.finish(1, START)
     world.clock.forward(days=1, seconds=1)
     gateway.prune()
     assert work.jobs(states=("done",)) == []
-    assert getattr(work.arrival(row.id), "body", None) == b"{}"
+    assert getattr(work.arrival(row.id, row.actor), "body", None) == b"{}"
     world.clock.forward(days=1)
     gateway.prune()
-    assert getattr(work.arrival(row.id), "body", None) == b""
+    assert getattr(work.arrival(row.id, row.actor), "body", None) == b""
 
 
 async def test_without_a_transport_the_guard_is_on_the_way(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_contexts_are_pinned() -> None:
     contexts = read_contexts()
     assert contexts.knows(AS2)
     named = json.loads((schemas_directory() / "contexts" / "manifest.json").read_bytes())["contexts"]
-    assert {entry["url"] for entry in named} == set(contexts.documents)
+    assert {entry["url"] for entry in named} <= set(contexts.documents)
 
 
 def test_a_changed_context_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

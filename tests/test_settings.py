@@ -131,7 +131,6 @@ def test_origins_and_networks_have_a_normal_form(monkeypatch: pytest.MonkeyPatch
     assert found.origin == Origin("https", "gw.example", 443)
 
 
-@pytest.mark.parametrize("base", ["http://localhost:8000", "http://127.0.0.1:1", "http://[::1]:1"])
 def test_lists_come_with_commas_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ports are listed like networks; one that is no number is told with where it was set."""
     monkeypatch.setenv("GATEWAY_ALLOWED_PORTS", "8443, 9443")
@@ -140,6 +139,7 @@ def test_lists_come_with_commas_from_the_environment(monkeypatch: pytest.MonkeyP
     assert "GATEWAY_ALLOWED_PORTS: allowed_ports.1" in problem()
 
 
+@pytest.mark.parametrize("base", ["http://localhost:8000", "http://127.0.0.1:1", "http://[::1]:1"])
 def test_a_local_gateway_takes_http_and_loopback(base: str) -> None:
     """With a localhost base URL plain http and loopback addresses are on, for trying things out."""
     found = made(base_url=base)

@@ -64,6 +64,7 @@ class Known:
     blocks_sender: bool = False
     follow: KnownFollow | None = None
     undone: bool = False
+    object_undone: bool = False
     undone_activity: Mapping[str, str] | None = None
     fetched: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     unavailable: frozenset[str] = frozenset()
@@ -281,6 +282,8 @@ def _keep(activity: Activity, known: Known, *, is_update: bool) -> list[Effect]:
     object_id = activity.object_id
     if not same_origin(object_id, activity.actor):
         return [Ignore("foreign-object")]
+    if known.object_undone:
+        return [Ignore("gone")]
     document = activity.object
     if document is None or not is_whole(document):
         if object_id in known.unavailable:
@@ -349,7 +352,8 @@ def _delete(activity: Activity, known: Known) -> list[Effect]:
         return [BuryObject(target, activity.actor)] if owned else [Ignore("not-the-author")]
     if not same_origin(target, activity.actor):
         return [Ignore("foreign-object")]
-    return [BuryObject(target, activity.actor)]
+    # Nothing is buried under an id that nobody here has seen: a neighbour on the same host could be its author.
+    return [RememberUndone(target, activity.actor)]
 
 
 def _announce(activity: Activity, known: Known) -> list[Effect]:

@@ -37,16 +37,19 @@ def render(prefs: Preferences, policy_url: str) -> list[tuple[str, str]]:
 
 
 def parse(headers: Iterable[tuple[str, str]], source: Source) -> Reading:
-    """Read every preference in ``headers`` (name, value); repeated lines of a dictionary are one value."""
+    """Read every preference in ``headers`` (name, value).
+
+    Each line is read by itself, so that one appended on the way cannot turn a no into a yes.
+    """
     lines: dict[str, list[str]] = {}
     for name, value in headers:
         if name.lower() in NAMES:
             lines.setdefault(name.lower(), []).append(value)
     reading = EMPTY
-    if "ai-usage" in lines:
-        reading += ai_usage.parse(", ".join(lines["ai-usage"]), source, carrier="http-ai-usage")
-    if "content-usage" in lines:
-        reading += content_usage.parse(", ".join(lines["content-usage"]), source, carrier="http-content-usage")
+    for value in lines.get("ai-usage", []):
+        reading += ai_usage.parse(value, source, carrier="http-ai-usage")
+    for value in lines.get("content-usage", []):
+        reading += content_usage.parse(value, source, carrier="http-content-usage")
     for value in lines.get("tdm-reservation", []):
         reading += tdm.parse(value, source, carrier="http-tdm-reservation")
     reading += x_robots_tag.parse(lines.get("x-robots-tag", []), source, carrier="http-x-robots-tag")

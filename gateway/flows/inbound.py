@@ -101,7 +101,11 @@ def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict) 
             kit.store.peers.learn_rfc9421(origin, now)
         if kept:
             kit.store.work.add(
-                "settle", {"arrival": activity_id}, lane=f"in {verdict.actor}", peer=str(origin), due=now
+                "settle",
+                {"arrival": activity_id, "actor": verdict.actor},
+                lane=f"in {verdict.actor}",
+                peer=str(origin),
+                due=now,
             )
     kit.wake()
     return kept

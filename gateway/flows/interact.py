@@ -8,6 +8,7 @@ from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.properties import id_of
 from gateway.errors import Refused
 from gateway.flows import discover, outbound, recipients
+from gateway.flows.said import limited
 from gateway.jsonld.contexts import PUBLIC
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
         author = id_of(document.get("attributedTo")) or ""
         await discover.known_actor(kit, author)
         statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
+        statements = tuple(limited(statements, author))
         kit.store.statements.add(statements, target)
     else:
         if kind == "Announce" and not stored.visibility.is_open:

@@ -32,7 +32,7 @@ MAX_FETCHES = 3
 
 async def settle(kit: Kit, job: Job) -> None:
     """Settle one arrival and finish its job; safe to run again at any point."""
-    row = kit.store.work.arrival(str(job.payload["arrival"]))
+    row = kit.store.work.arrival(str(job.payload["arrival"]), str(job.payload["actor"]))
     if row is None or row.settled is not None:
         kit.store.work.finish(job.id, kit.clock.now())
         return
@@ -126,7 +126,7 @@ def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[st
     now = kit.clock.now()
     host = origin_of(row.actor).host
     with kit.store.transaction():
-        kit.store.work.settle_arrival(row.id, outcome, now)
+        kit.store.work.settle_arrival(row.id, row.actor, outcome, now)
         kit.store.work.finish(job.id, now)
         if outcome.startswith(("ignored", "refused")) or problems:
             kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))

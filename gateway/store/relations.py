@@ -66,7 +66,7 @@ class Relations:
         self._db.run("DELETE FROM remote_key WHERE actor = :id", id=actor.id)
         for key in key_ids:
             self._db.run(
-                "INSERT INTO remote_key VALUES (:key, :id) ON CONFLICT (id) DO UPDATE SET actor = excluded.actor",
+                "INSERT INTO remote_key VALUES (:key, :id) ON CONFLICT DO NOTHING",
                 key=key, id=actor.id,
             )  # fmt: skip
 
@@ -76,9 +76,10 @@ class Relations:
         return _actor(row) if row else None
 
     def actor_of_key(self, key_id: str) -> RemoteActor | None:
-        """Return the actor whose document lists ``key_id``."""
+        """Return the actor whose document lists ``key_id``; a neighbour may list it too, its own actor goes first."""
         row = self._db.one(
-            "SELECT a.* FROM remote_key k JOIN remote_actor a ON a.id = k.actor WHERE k.id = :key AND a.gone IS NULL",
+            "SELECT a.* FROM remote_key k JOIN remote_actor a ON a.id = k.actor WHERE k.id = :key AND a.gone IS NULL"
+            " ORDER BY CASE WHEN substr(k.id, 1, length(a.id)) = a.id THEN 0 ELSE 1 END, length(a.id) DESC, a.id LIMIT 1",
             key=key_id,
         )
         return _actor(row) if row else None
@@ -254,15 +255,16 @@ class Relations:
         )
 
     def remember_undone(self, activity: str, actor: str, now: datetime) -> None:
-        """Remember that an activity was taken back, so that it can never be replayed."""
+        """Remember that an actor took an activity or object back, so that it can never be replayed."""
         self._db.run(
             "INSERT INTO undone VALUES (:activity, :actor, :now) ON CONFLICT DO NOTHING",
             activity=activity, actor=actor, now=to_ms(now),
         )  # fmt: skip
 
-    def is_undone(self, activity: str) -> bool:
-        """Tell whether an activity was taken back."""
-        return self._db.value("SELECT 1 FROM undone WHERE activity = :id", id=activity) is not None
+    def is_undone(self, thing: str, actor: str) -> bool:
+        """Tell whether ``actor`` took an activity or object of theirs back; a neighbour's word does not count."""
+        row = self._db.value("SELECT 1 FROM undone WHERE activity = :id AND actor = :actor", id=thing, actor=actor)
+        return row is not None
 
 
 def _actor(row: type_row) -> RemoteActor:

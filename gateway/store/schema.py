@@ -50,7 +50,7 @@ CREATE TABLE remote_actor (
   id TEXT PRIMARY KEY, origin TEXT NOT NULL, name TEXT NOT NULL, inbox TEXT NOT NULL, shared_inbox TEXT,
   document TEXT NOT NULL, fetched BIGINT NOT NULL, moved BIGINT, gone BIGINT);
 
-CREATE TABLE remote_key (id TEXT PRIMARY KEY, actor TEXT NOT NULL);
+CREATE TABLE remote_key (id TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (id, actor));
 
 CREATE TABLE follow (
   follower TEXT NOT NULL, followed TEXT NOT NULL, activity TEXT NOT NULL, state TEXT NOT NULL,
@@ -68,7 +68,7 @@ CREATE TABLE block (
   blocker TEXT NOT NULL, blocked TEXT NOT NULL, activity TEXT NOT NULL, created BIGINT NOT NULL,
   PRIMARY KEY (blocker, blocked));
 
-CREATE TABLE undone (activity TEXT PRIMARY KEY, actor TEXT NOT NULL, at BIGINT NOT NULL);
+CREATE TABLE undone (activity TEXT NOT NULL, actor TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (activity, actor));
 
 CREATE TABLE report (
   id TEXT PRIMARY KEY, reporter TEXT NOT NULL, objects TEXT NOT NULL, content TEXT NOT NULL,
@@ -83,8 +83,9 @@ CREATE TABLE statement (
 CREATE INDEX statement_by_ref ON statement (ref, superseded);
 
 CREATE TABLE arrival (
-  id TEXT PRIMARY KEY, actor TEXT NOT NULL, origin TEXT NOT NULL, inbox TEXT NOT NULL, body BLOB NOT NULL,
-  headers TEXT NOT NULL, verdict TEXT NOT NULL, received BIGINT NOT NULL, settled BIGINT, outcome TEXT);
+  id TEXT NOT NULL, actor TEXT NOT NULL, origin TEXT NOT NULL, inbox TEXT NOT NULL, body BLOB NOT NULL,
+  headers TEXT NOT NULL, verdict TEXT NOT NULL, received BIGINT NOT NULL, settled BIGINT, outcome TEXT,
+  PRIMARY KEY (id, actor));
 
 CREATE TABLE job (
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, lane TEXT NOT NULL, peer TEXT NOT NULL, payload TEXT NOT NULL,

@@ -58,19 +58,19 @@ class Work:
         self._db = database
 
     def keep_arrival(self, arrival: ArrivalRow) -> bool:
-        """Keep an arrival; False when its id is here already."""
+        """Keep an arrival; False when its actor sent this id already."""
         return bool(
             self._db.run(
                 "INSERT INTO arrival VALUES (:id, :actor, :origin, :inbox, :body, :headers, :verdict, :received, NULL, NULL)"
-                " ON CONFLICT (id) DO NOTHING",
+                " ON CONFLICT (id, actor) DO NOTHING",
                 id=arrival.id, actor=arrival.actor, origin=arrival.origin, inbox=arrival.inbox, body=arrival.body,
                 headers=dump(arrival.headers), verdict=dump(arrival.verdict), received=to_ms(arrival.received),
             )
         )  # fmt: skip
 
-    def arrival(self, arrival_id: str) -> ArrivalRow | None:
-        """Return an arrival by activity id."""
-        row = self._db.one("SELECT * FROM arrival WHERE id = :id", id=arrival_id)
+    def arrival(self, arrival_id: str, actor: str) -> ArrivalRow | None:
+        """Return an arrival by activity id and actor: ids are deduplicated among one actor's own."""
+        row = self._db.one("SELECT * FROM arrival WHERE id = :id AND actor = :actor", id=arrival_id, actor=actor)
         if row is None:
             return None
         times: dict[str, Any] = {name: from_ms(row[name]) for name in ("received", "settled")}
@@ -79,11 +79,11 @@ class Work:
             **{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])}
         )
 
-    def settle_arrival(self, arrival_id: str, outcome: str, now: datetime) -> None:
+    def settle_arrival(self, arrival_id: str, actor: str, outcome: str, now: datetime) -> None:
         """Note what an arrival did."""
         self._db.run(
-            "UPDATE arrival SET settled = :now, outcome = :outcome WHERE id = :id",
-            id=arrival_id, outcome=outcome, now=to_ms(now),
+            "UPDATE arrival SET settled = :now, outcome = :outcome WHERE id = :id AND actor = :actor",
+            id=arrival_id, actor=actor, outcome=outcome, now=to_ms(now),
         )  # fmt: skip
 
     def add(self, kind: str, payload: dict[str, Any], *, lane: str, peer: str, due: datetime) -> None:

@@ -271,9 +271,10 @@ def test_an_author_deletes_a_note(value: str | dict[str, Any]) -> None:
     assert does("Delete", value, stored=theirs()) == [fx.BuryObject(NOTE, BOB)]
 
 
-def test_an_unknown_object_is_buried_before_it_arrives() -> None:
-    """A Delete that overtakes its Create leaves a grave, so that the Create comes too late."""
-    assert does("Delete", NOTE) == [fx.BuryObject(NOTE, BOB)]
+def test_a_delete_that_comes_first_is_remembered_for_its_actor_alone() -> None:
+    """A Delete that overtakes its Create leaves word of its actor; a neighbour's Delete cannot bury the object."""
+    assert does("Delete", NOTE) == [fx.RememberUndone(NOTE, BOB)]
+    assert does("Create", note(), object_undone=True, follows_sender=True) == [fx.Ignore("gone")]
 
 
 @pytest.mark.parametrize(

@@ -181,8 +181,8 @@ class Scene:
 
     def outcome(self, activity: str) -> str:
         """Return what an arrival did."""
-        row = self.kit.store.work.arrival(activity)
-        return str(row.outcome) if row is not None else "never kept"
+        outcome = self.kit.store.database.value("SELECT outcome FROM arrival WHERE id = :id", id=activity)
+        return str(outcome or "never kept")
 
     def stored(self, object_id: str) -> Stored | None:
         """Return an object as kept here."""

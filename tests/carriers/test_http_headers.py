@@ -92,11 +92,12 @@ def test_nothing_stated(headers: list[tuple[str, str]]) -> None:
 
 
 def test_repeated_lines() -> None:
-    """Repeated lines of a dictionary are one value, in which the last member counts; repeated words add up."""
+    """Each repeated line counts by itself, so that an appended yes cannot undo a no; repeated words add up."""
     headers = [("content-usage", "train-ai=n, search=n"), ("content-usage", "search=y")]
-    assert said(http_headers.parse(headers, SOURCE)) == [{"train-gen": "n", "search": "y"}]
+    assert said(http_headers.parse(headers, SOURCE)) == [{"train-gen": "n", "search": "n"}, {"search": "y"}]
+    assert answer(http_headers.parse(headers, SOURCE)) == {"train-gen": "n", "search": "n"}
     usage = [("ai-usage", "tdm=n"), ("ai-usage", "search=n")]
-    assert said(http_headers.parse(usage, SOURCE)) == [{"search": "n", "tdm": "n"}]
+    assert answer(http_headers.parse(usage, SOURCE)) == {"search": "n", "tdm": "n"}
     robots = [("x-robots-tag", "noai"), ("x-robots-tag", "noindex")]
     assert said(http_headers.parse(robots, SOURCE)) == [{"train-gen": "n", "train-other": "n", "search": "n"}]
 

@@ -164,7 +164,7 @@ def test_reports_are_open_until_they_are_closed(store: Store) -> None:
 
 def test_what_was_undone_is_remembered(store: Store) -> None:
     """An undone activity is known for ever, however often it is undone."""
-    assert not store.relations.is_undone("a1")
+    assert not store.relations.is_undone("a1", BOB)
     store.relations.remember_undone("a1", BOB, NOW)
     store.relations.remember_undone("a1", BOB, NOW)
-    assert store.relations.is_undone("a1")
+    assert store.relations.is_undone("a1", BOB)

@@ -39,15 +39,15 @@ def test_an_arrival_is_kept_once(store: Store) -> None:
     """The first bytes under an id stay, a repeat is told apart."""
     assert store.work.keep_arrival(arrival())
     assert not store.work.keep_arrival(arrival(body=b'{"other":1}'))
-    assert store.work.arrival(arrival().id) == arrival()
-    assert store.work.arrival("nothing") is None
+    assert store.work.arrival(arrival().id, arrival().actor) == arrival()
+    assert store.work.arrival("nothing", arrival().actor) is None
 
 
 def test_a_settled_arrival_says_what_it_did(store: Store) -> None:
     """Outcome and time stand beside the bytes."""
     store.work.keep_arrival(arrival())
-    store.work.settle_arrival(arrival().id, "KeepObject", later(seconds=1))
-    assert store.work.arrival(arrival().id) == replace(arrival(), settled=later(seconds=1), outcome="KeepObject")
+    store.work.settle_arrival(arrival().id, arrival().actor, "KeepObject", later(seconds=1))
+    assert store.work.arrival(arrival().id, arrival().actor) == replace(arrival(), settled=later(seconds=1), outcome="KeepObject")
 
 
 def test_due_jobs_are_claimed_oldest_first(store: Store) -> None:
@@ -166,11 +166,11 @@ def test_old_rows_are_pruned(store: Store) -> None:
     store.work.finish(finished, NOW)
     store.work.keep_arrival(arrival(1))
     store.work.keep_arrival(arrival(2))
-    store.work.settle_arrival(arrival(1).id, "x", NOW)
+    store.work.settle_arrival(arrival(1).id, arrival(1).actor, "x", NOW)
     assert store.work.prune(jobs_before=NOW, arrivals_before=NOW) == 0
     assert store.work.prune(jobs_before=later(seconds=1), arrivals_before=later(seconds=1)) == 2
     assert [j.id for j in store.work.jobs(states=("queued", "done"))] == [waiting]
-    pruned, kept = store.work.arrival(arrival(1).id), store.work.arrival(arrival(2).id)
+    pruned, kept = store.work.arrival(arrival(1).id, arrival(1).actor), store.work.arrival(arrival(2).id, arrival(2).actor)
     assert pruned is not None
     assert kept is not None
     assert (pruned.body, pruned.headers, kept.body) == (b"", [], b"{}")

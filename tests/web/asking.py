@@ -83,7 +83,8 @@ async def ask(
     async def receive() -> dict[str, Any]:
         if waiting:
             return waiting.pop(0)
-        return await asyncio.get_running_loop().create_future()  # the client stays and says nothing more
+        stays: dict[str, Any] = await asyncio.get_running_loop().create_future()  # and says nothing more
+        return stays
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

@@ -85,7 +85,8 @@ def _check_dress(lines: dict[str, str], usage: str) -> None:
 
 def test_every_route_is_in_a_table_below() -> None:
     """No address is added without saying here what it answers."""
-    reads, writes = set(), set()
+    reads: set[str] = set()
+    writes: set[str] = set()
     for route in app.ROUTES:
         assert isinstance(route, Route | Mount)
         is_post = isinstance(route, Route) and route.methods == {"POST"}

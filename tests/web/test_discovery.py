@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -140,7 +140,7 @@ async def test_handles_on_another_domain(site: Site) -> None:
 
 async def test_host_meta_points_at_webfinger(site: Site) -> None:
     """The XRD has one lrdd link with a template."""
-    root = ElementTree.fromstring((await site.get("/.well-known/host-meta")).text)  # noqa: S314 - our own output
+    root = ET.fromstring((await site.get("/.well-known/host-meta")).text)  # noqa: S314 - our own output
     link = root.find("{http://docs.oasis-open.org/ns/xri/xrd-1.0}Link")
     assert link is not None
     assert link.get("template") == f"{BASE}/.well-known/webfinger?resource={{uri}}"

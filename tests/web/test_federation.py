@@ -111,8 +111,9 @@ async def test_an_unsigned_reader_of_an_object_learns_how_to_sign(site: Site) ->
 
 async def test_missing_and_existing_objects_look_alike_unsigned(site: Site) -> None:
     """Without a signature nobody learns which posts exist."""
-    answers = [await site.get(path) for path in (site.path("followers"), "/posts/2222222222222")]
-    first, second = (json.loads(a.body.replace(p.encode(), b"")) for a, p in zip(answers, (site.path("followers"), "/posts/2222222222222"), strict=True))  # fmt: skip
+    first, second = [
+        (await site.get(path)).text.replace(path, "") for path in (site.path("followers"), "/posts/2222222222222")
+    ]
     assert first == second
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import feedparser
 import pytest
@@ -29,7 +29,7 @@ async def _feed(site: Site) -> Any:
 
 
 async def test_another_reader_finds_no_fault(site: Site) -> None:
-    """feedparser reads title, author, links and dates without complaint."""
+    """Feedparser reads title, author, links and dates without complaint."""
     feed = await _feed(site)
     assert not feed.bozo
     assert feed.version == "atom10"
@@ -69,7 +69,7 @@ async def test_preferences_stand_on_the_feed_and_on_each_entry(own_site: Site) -
     """Both carriers and one sentence say what is asked; an entry that asks for more says more."""
     stricter = Preferences({Category.SEARCH: Preference.DISALLOW})
     await revise.edit(own_site.kit, own_site.alice, own_site.posts["public"].id, own=stricter)
-    root = ElementTree.fromstring((await own_site.get("/@alice.atom")).body)  # noqa: S314 - our own output
+    root = ET.fromstring((await own_site.get("/@alice.atom")).body)  # noqa: S314 - our own output
     assert root.findtext(f"{AIU}contentUsage") == "train-ai=n, ai-use=n, search=y"
     assert "[noai] [notrain]" in (root.findtext(f"{ATOM}rights") or "")
     said = {
@@ -108,7 +108,7 @@ async def test_an_account_without_posts_has_a_valid_feed(own_site: Site) -> None
 
 async def test_who_asks_for_nothing_still_carries_what_the_instance_asks(site: Site) -> None:
     """An author who chose ``open`` is published with the operator's own request."""
-    root = ElementTree.fromstring((await site.get("/@carol.atom")).body)  # noqa: S314 - our own output
+    root = ET.fromstring((await site.get("/@carol.atom")).body)  # noqa: S314 - our own output
     assert root.findtext(f"{AIU}contentUsage") == "train-ai=n, ai-use=n"
 
 

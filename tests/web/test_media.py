@@ -10,6 +10,7 @@ from web.conftest import PNG
 from world import BASE
 
 from gateway.activitypub.note import Draft
+from gateway.errors import UnsupportedMediaType
 from gateway.flows import publish, revise
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def test_an_upload_that_claims_to_be_a_document_is_not_taken(site: Site) -
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     ):
         upload = publish.Upload(content=content, name="cat.png")
-        with pytest.raises(publish.GatewayError, match="media format"):
+        with pytest.raises(UnsupportedMediaType, match="media format"):
             await publish.create(site.kit, site.alice, Draft(text="look"), uploads=[upload])
 
 
