@@ -19,7 +19,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import httpx
 import uvicorn
@@ -61,7 +61,9 @@ runpy.run_module("gateway", run_name="__main__", alter_sys=True)
 """
 
 
-def eventually(condition: Callable[[], Found], what: str = "", *, seconds: float = WAIT_SECONDS) -> Found:
+def eventually(
+    condition: Callable[[], Found | Literal[False] | None], what: str = "", *, seconds: float = WAIT_SECONDS
+) -> Found:
     """Return the first true value of ``condition``, asked again and again; fail with ``what`` at the deadline."""
     deadline = time.monotonic() + seconds
     while True:
@@ -288,10 +290,11 @@ class Listening:
 
     def wait_for(self, kind: str, condition: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
         """Return the first activity of a type that came and meets the condition."""
-        return eventually(
-            lambda: next((a for a in list(self.received) if a["type"] == kind and condition(a)), None),
-            f"{kind} at {self.plain.base}",
-        )
+
+        def first() -> dict[str, Any] | None:
+            return next((a for a in list(self.received) if a["type"] == kind and condition(a)), None)
+
+        return eventually(first, f"{kind} at {self.plain.base}")
 
     def send(self, request: SignedRequest) -> httpx.Response:
         """Send a request as it is."""

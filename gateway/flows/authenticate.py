@@ -79,11 +79,12 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
         raise unauthenticated(verify.close(opened, None, None))
     enforce(kit, origin_of(opened.key_id), "fetch")
     known = kit.store.relations.actor_of_key(opened.key_id)
-    if known is None:
-        known = await _owner_of(kit, opened.key_id)
-    verdict = verify.close(opened, _key(known, opened.key_id) if known else None, None, is_collection=is_collection)
-    if not verdict.ok and known is not None and kit.refetched.get(known.id) is None:
-        verdict = await judge(kit, opened, known.id, is_collection=is_collection)
+    verdict = _closed(opened, known, is_collection=is_collection)
+    if not verdict.ok and kit.refetched.get(opened.key_id) is None:
+        # The key is unknown, was rotated, or a neighbour on the same host claims it: its own document decides.
+        found = await _owner_of(kit, opened.key_id)
+        kit.refetched.put(opened.key_id, value=True)
+        verdict = _closed(opened, found, is_collection=is_collection)
     if not verdict.ok:
         raise unauthenticated(verdict)
     if verdict.scheme == "rfc9421":
@@ -91,13 +92,15 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     return verdict.actor
 
 
+def _closed(opened: Opened, known: RemoteActor | None, *, is_collection: bool) -> Verdict:
+    key = _key(known, opened.key_id) if known is not None else None
+    return verify.close(opened, key, None, is_collection=is_collection)
+
+
 async def _owner_of(kit: Kit, key_id: str) -> RemoteActor | None:
     if same_origin(key_id, kit.base):
         return None
-    found = await _sought(kit, key_id, discover.key_by_id(kit, key_id))
-    if found is not None:
-        kit.refetched.put(found.id, value=True)
-    return found
+    return await _sought(kit, key_id, discover.key_by_id(kit, key_id))
 
 
 def unauthenticated(verdict: Verdict) -> NotAuthenticated:

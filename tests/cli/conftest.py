@@ -21,7 +21,7 @@ from gateway.settings import Settings, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 BASE = "https://gw.example"
 
@@ -73,7 +73,7 @@ class Shell:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Return a shell with an empty data directory."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CONFIG", *(field.upper() for field in Settings.model_fields)):
+    for name in ("CONFIG", *(known.upper() for known in Settings.model_fields)):
         monkeypatch.delenv(f"GATEWAY_{name}", raising=False)
     monkeypatch.setenv("GATEWAY_BASE_URL", BASE)
     monkeypatch.setenv("GATEWAY_DATA", str(tmp_path / "data"))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.cli import check as check_module
 from gateway.cli.output import Run
 from gateway.preferences import PRESETS, Preset
 from gateway.store.database import Database
@@ -240,7 +239,7 @@ def test_check_says_how_to_mend(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GATEWAY_BASE_URL", "http://gw.example")
     shell.run("check")
     (shell.data / "secret.key").chmod(0o644)
-    monkeypatch.setattr(check_module.Database, "engine", staticmethod(lambda: ("SQLite 3.1", False)))
+    monkeypatch.setattr(Database, "engine", staticmethod(lambda: ("SQLite 3.1", False)))
     monkeypatch.setattr(Database, "damage", lambda _self: ["page 7 is torn"])
     result = shell.run("check", "--json")
     assert result.exit_code == 2

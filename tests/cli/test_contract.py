@@ -42,8 +42,8 @@ def script(shell: Shell) -> list[tuple[str, ...]]:
         relations.save_report(
             Report(id=number, reporter=peer.me.id, objects=(post,), content="x", created=now, closed=None)
         )
-    for number, actor in enumerate((follower, peer.actor("eve").id)):
-        relations.save_follow(actor, "https://gw.example/users/carol", f"{peer.base}/f{number}", "pending", now)
+    for actor in (follower, peer.actor("eve").id):
+        relations.save_follow(actor, "https://gw.example/users/carol", f"{actor}/follow", "pending", now)
     work = with_open.kit.store.work
     for _ in range(2):
         work.add("deliver", {"inbox": f"{peer.base}/inbox", "activity": "x"}, lane="a", peer=peer.base, due=now)
@@ -54,14 +54,17 @@ def script(shell: Shell) -> list[tuple[str, ...]]:
         ("account", "create", "alice", "--display-name", "Alice"), ("account", "list"), ("account", "show", "alice"),
         ("account", "prefs", "alice"), ("account", "prefs", "alice", "--set", "train-gen=n, search=n"),
         ("account", "keys", "alice"), ("keys", "list"),
-        ("post", "create", "alice", "hello", "--prefs", "search=y"), ("post", "list", "carol"), ("post", "edit", post, "changed"),
+        ("post", "create", "alice", "hello", "--prefs", "search=y"), ("post", "list", "carol"),
+        ("post", "edit", post, "changed"),
         ("follow", "add", "alice", "@bob@peer.example"), ("follow", "list", "alice"), ("follow", "requests", "carol"),
         ("follow", "accept", "carol", follower), ("follow", "reject", "carol", peer.actor("eve").id),
         ("follow", "remove", "alice", peer.me.id),
         ("block", "add", "alice", peer.me.id), ("block", "list", "alice"), ("block", "remove", "alice", peer.me.id),
         ("reports", "list"), ("reports", "show", "r1"), ("reports", "close", "r1"),
-        ("peers", "list"), ("peers", "preview", "peer.example"), ("peers", "allow", "peer.example"), ("peers", "limit", "peer.example"),
-        ("peers", "refuse", "other.example", "--note", "why"), ("peers", "show", "peer.example"), ("peers", "clear", "peer.example"),
+        ("peers", "list"), ("peers", "preview", "peer.example"), ("peers", "allow", "peer.example"),
+        ("peers", "limit", "peer.example"),
+        ("peers", "refuse", "other.example", "--note", "why"), ("peers", "show", "peer.example"),
+        ("peers", "clear", "peer.example"),
         ("peers", "probe", "peer.example"),
         ("deliveries", "list"), ("deliveries", "drop", "1"), ("deliveries", "retry", "1"),
         ("token", "create", "alice", "--label", "ci"), ("token", "list"),

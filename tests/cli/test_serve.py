@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvicorn
 
 from gateway.cli import serve as module
 from gateway.errors import SettingsError
@@ -36,13 +37,13 @@ def _signals_again() -> Iterator[None]:
 def served(shell: Shell, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
     """Run ``serve`` with a server that gets a signal as soon as it runs."""
 
-    async def serve(self: module.uvicorn.Server, sockets: list[socket.socket]) -> None:
+    async def serve(self: uvicorn.Server, sockets: list[socket.socket]) -> None:
         signal.raise_signal(signal.SIGTERM)
         assert self.should_exit
         for listener in sockets:
             listener.close()
 
-    monkeypatch.setattr(module.uvicorn.Server, "serve", serve)
+    monkeypatch.setattr(uvicorn.Server, "serve", serve)
     return shell.run("serve", "--port", "0", *words)
 
 

@@ -16,10 +16,10 @@ _turn = itertools.count()
 
 
 @cache
-def _made(kind: str, number: int) -> PrivateKey:
-    return generate(kind)
+def _made(kind: str) -> tuple[PrivateKey, ...]:
+    return tuple(generate(kind) for _ in range(SIZE))
 
 
 def pooled(kind: str) -> PrivateKey:
     """Return one of a few keys; two actors made after each other never share one."""
-    return _made(kind, next(_turn) // 2 % SIZE)
+    return _made(kind)[next(_turn) // 2 % SIZE]

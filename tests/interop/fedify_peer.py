@@ -258,7 +258,7 @@ class FedifyPeer:
 
 
 @contextmanager
-def fedify_peer(first_knock: str = RFC9421, challenge: bool = False, *, nonce: bool = False) -> Iterator[FedifyPeer]:
+def fedify_peer(first_knock: str = RFC9421, *, challenge: bool = False, nonce: bool = False) -> Iterator[FedifyPeer]:
     """Run a Fedify peer on a free port of 127.0.0.1 and end it afterwards.
 
     `first_knock` is ``RFC9421`` or ``CAVAGE``: how it signs its first request to an unknown host. With `challenge`
@@ -323,9 +323,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     for more in (process.terminate, process.kill):
         try:
             process.wait(_STOP_SECONDS)
-            return
         except subprocess.TimeoutExpired:
             more()
+        else:
+            return
     process.wait()
 
 

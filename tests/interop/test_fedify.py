@@ -145,7 +145,7 @@ def png(path: Path) -> str:
 
 
 def test_what_we_send_arrives_with_its_labels(gateway: Served, bob: FedifyPeer, alice: Author, tmp_path: Path) -> None:
-    """A Fedify follower gets Accept, Create, Update and Delete; its listener sees our terms exactly as we wrote them."""
+    """A Fedify follower gets Accept, Create, Update and Delete; its listener sees our terms as we wrote them."""
     bob.follow(alice.id)
     bob.wait_for("Accept")
     assert bob.following() == {alice.id: "accepted"}

@@ -203,8 +203,8 @@ def test_preferences_of_account_and_post_are_explained_on_the_other_side(place: 
     assert '"tdm": "n"' in said["raw"].replace('":"', '": "')
     assert said["declaredBy"]["auth"]
     assert explained(place.home, post, "search")["answer"] == "n"
-    instance = f"{place.away.base}/actor"
-    assert any(kind == "instance" and who == instance for kind, who, _ in declared(explained(place.home, post, "ai-input"), "disallows"))
+    asked_by = {(kind, who) for kind, who, _ in declared(explained(place.home, post, "ai-input"), "disallows")}
+    assert ("instance", f"{place.away.base}/actor") in asked_by
 
 
 def test_follow_requests_are_approved_or_rejected_by_hand(place: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,6 +180,3 @@ def unguarded(inhabited: Path, tmp_path: Path) -> Iterator[Site]:
     asyncio.run(_populate(made))
     yield made
     asyncio.run(made.world.close())
-
-
-__all__ = ["PNG", "Site", "replace"]
