@@ -13,6 +13,7 @@ from gateway.urls import origin_of, same_origin, without_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from datetime import datetime
 
     from gateway.flows.kit import Kit
     from gateway.signatures.owner import ListedKey
@@ -34,17 +35,17 @@ async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = F
         return verify.close(opened, None, actor)
     known = kit.store.relations.actor(actor)
     if known is not None:
-        verdict = verify.close(opened, _key(known, opened.key_id), actor, is_collection=is_collection)
+        verdict = verify.close(opened, _key(known, opened.key_id, kit.clock.now()), actor, is_collection=is_collection)
         if verdict.ok or kit.refetched.get(actor) is not None:
             return verdict
     kit.refetched.put(actor, value=True)
     fetched = await _sought(kit, actor, discover.actor_at(kit, actor))
-    key = _key(fetched, opened.key_id) if fetched is not None else None
+    key = _key(fetched, opened.key_id, kit.clock.now()) if fetched is not None else None
     return verify.close(opened, key, actor, is_collection=is_collection)
 
 
-def _key(actor: RemoteActor, key_id: str) -> ListedKey | None:
-    return owner.find(actor.document, actor.id, key_id)
+def _key(actor: RemoteActor, key_id: str, now: datetime) -> ListedKey | None:
+    return owner.find(actor.document, actor.id, key_id, now)
 
 
 async def _sought(kit: Kit, url: str, search: Awaitable[RemoteActor]) -> RemoteActor | None:
@@ -79,12 +80,12 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
         raise unauthenticated(verify.close(opened, None, None))
     enforce(kit, origin_of(opened.key_id), "fetch")
     known = kit.store.relations.actor_of_key(opened.key_id)
-    verdict = _closed(opened, known, is_collection=is_collection)
+    verdict = _closed(kit, opened, known, is_collection=is_collection)
     if not verdict.ok and kit.refetched.get(opened.key_id) is None:
         # The key is unknown, was rotated, or a neighbour on the same host claims it: its own document decides.
         found = await _owner_of(kit, opened.key_id)
         kit.refetched.put(opened.key_id, value=True)
-        verdict = _closed(opened, found, is_collection=is_collection)
+        verdict = _closed(kit, opened, found, is_collection=is_collection)
     if not verdict.ok:
         raise unauthenticated(verdict)
     if verdict.scheme == "rfc9421":
@@ -92,8 +93,8 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     return verdict.actor
 
 
-def _closed(opened: Opened, known: RemoteActor | None, *, is_collection: bool) -> Verdict:
-    key = _key(known, opened.key_id) if known is not None else None
+def _closed(kit: Kit, opened: Opened, known: RemoteActor | None, *, is_collection: bool) -> Verdict:
+    key = _key(known, opened.key_id, kit.clock.now()) if known is not None else None
     return verify.close(opened, key, None, is_collection=is_collection)
 
 

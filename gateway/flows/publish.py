@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -158,7 +159,8 @@ async def _author_of(kit: Kit, object_id: str) -> tuple[str, str] | None:
 
 def _store_media(kit: Kit, account: Account, upload: Upload, object_id: str) -> Attached:
     blob = kit.files.put(upload.content)
-    media_id = kit.tids.next()
+    # Followers' pictures are as private as their address is hard to guess.
+    media_id = f"{kit.tids.next()}{secrets.token_hex(8)}"
     name = safe_name(upload.name)
     kit.store.objects.save_media(
         MediaFile(

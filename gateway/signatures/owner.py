@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from gateway.clock import parse_rfc3339
 from gateway.signatures.keys import PublicKey, WeakKey, load_multikey, load_public_pem
 from gateway.urls import same_origin, try_origin, without_fragment
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MAX_KEYS = 10
 ACTOR_TYPES = frozenset({"Application", "Group", "Organization", "Person", "Service"})
@@ -30,16 +35,26 @@ def may_speak(key_id: str, actor: str) -> bool:
     return same_origin(key_id, actor)
 
 
-def listed_keys(actor: Mapping[str, object]) -> tuple[ListedKey, ...]:
+def listed_keys(actor: Mapping[str, object], now: datetime | None = None) -> tuple[ListedKey, ...]:
     """Return the usable keys in ``publicKey`` and ``assertionMethod`` of an actor document.
 
-    Keys that are weak, foreign or owned by somebody else are left out; more than ten are none.
+    Keys that are weak, foreign, revoked, expired at ``now`` or owned by somebody else are left out; more
+    than ten are none.
     """
     actor_id = actor.get("id")
     entries = [*_entries(actor.get("publicKey")), *_entries(actor.get("assertionMethod"))]
     if not isinstance(actor_id, str) or len(entries) > MAX_KEYS:
         return ()
-    return tuple(key for entry in entries if (key := _listed(entry, actor_id)) is not None)
+    living = [entry for entry in entries if _is_living(entry, now)]
+    return tuple(key for entry in living if (key := _listed(entry, actor_id)) is not None)
+
+
+def _is_living(entry: Mapping[str, object], now: datetime | None) -> bool:
+    """Tell whether a key is neither revoked nor expired (W3C Controlled Identifiers, section 2.2)."""
+    if "revoked" in entry:
+        return False
+    expires = parse_rfc3339(entry.get("expires"))
+    return "expires" not in entry or (expires is not None and (now is None or now < expires))
 
 
 def _entries(value: object) -> list[Mapping[str, object]]:
@@ -63,14 +78,14 @@ def _listed(entry: Mapping[str, object], actor_id: str) -> ListedKey | None:
     return ListedKey(id=key_id, owner=actor_id, public=public)
 
 
-def find(actor: Mapping[str, object], fetched_from: str, key_id: str) -> ListedKey | None:
+def find(actor: Mapping[str, object], fetched_from: str, key_id: str, now: datetime | None = None) -> ListedKey | None:
     """Return the key ``key_id`` when the actor fetched from ``fetched_from`` lists it as its own.
 
     ``fetched_from`` is the final URL after redirects; it must be the actor's id (rule 5).
     """
     if actor.get("id") != without_fragment(fetched_from) or not is_actor(actor):
         return None
-    return next((key for key in listed_keys(actor) if key.id == key_id), None)
+    return next((key for key in listed_keys(actor, now) if key.id == key_id), None)
 
 
 def is_actor(document: Mapping[str, object]) -> bool:

@@ -70,5 +70,6 @@ RENDERERS = {
 def build(gateway: Gateway) -> Starlette:
     """Return the application over an open gateway."""
     app = Starlette(routes=ROUTES, middleware=MIDDLEWARE, exception_handlers=dict(RENDERERS))
+    app.router.redirect_slashes = False  # such a redirect takes its scheme from the socket
     app.state.gateway = gateway
     return app

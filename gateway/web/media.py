@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 SANDBOX = "default-src 'none'; sandbox; frame-ancestors 'none'"
-YEAR = "public, max-age=31536000, immutable"
+YEAR = "max-age=31536000, immutable"
 
 
 async def file(request: Request) -> Response:
@@ -29,7 +29,12 @@ async def file(request: Request) -> Response:
         raise NotFound("media")
     if stored is not None:
         state_preferences(request, stored.prefs)
-    headers = {"content-security-policy": SANDBOX, "cache-control": YEAR, "access-control-allow-origin": "*"}
+    shared = "public" if stored is None or stored.visibility.is_open else "private"
+    headers = {
+        "content-security-policy": SANDBOX,
+        "cache-control": f"{shared}, {YEAR}",
+        "access-control-allow-origin": "*",
+    }
     return FileResponse(
         path, headers=headers, media_type=media.media_type, filename=media.name, content_disposition_type="inline"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -184,3 +185,18 @@ def test_a_key_may_speak_only_on_its_own_origin(key_id: str, actor: str, *, expe
 def test_a_key_document_hints_at_its_owner(document: dict[str, object], hint: str | None) -> None:
     """A stub actor names itself, a key its owner or controller; what is no http(s) URL is no hint."""
     assert owner.owner_hint(document) == hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "listed"),
+    [
+        ({"revoked": "2020-01-01T00:00:00Z"}, False),
+        ({"expires": "2020-01-01T00:00:00Z"}, False),
+        ({"expires": "soon"}, False),
+        ({"expires": "2100-01-01T00:00:00Z"}, True),
+    ],
+)
+def test_dead_keys_do_not_speak(changes: dict[str, object], listed: bool) -> None:
+    """A revoked or expired key, or one whose end cannot be read, is not its owner's any more."""
+    found = owner.find(_actor(publicKey=_key(**changes)), ACTOR, KEY_ID, datetime(2026, 11, 23, tzinfo=UTC))
+    assert (found is not None) is listed
