@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.addressing import Visibility
+from gateway.activitypub.addressing import Visibility, visibility_of
 from gateway.activitypub.properties import id_of
 from gateway.errors import Refused
 from gateway.flows import discover, outbound, recipients
@@ -22,15 +22,16 @@ async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
     stored = kit.store.objects.get(target)
     if stored is None:
         document, target = await discover.document_at(kit, target)
+        visibility = visibility_of(document)
         author = id_of(document.get("attributedTo")) or ""
         await discover.known_actor(kit, author)
         statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
         statements = tuple(limited(statements, author))
         kit.store.statements.add(statements, target)
     else:
-        if kind == "Announce" and not stored.visibility.is_open:
-            raise Refused(f"{target} is not public", code="not-announceable")
-        author, statements = stored.owner, outbound.statements_about(kit, target)
+        visibility, author, statements = stored.visibility, stored.owner, outbound.statements_about(kit, target)
+    if kind == "Announce" and not visibility.is_open:
+        raise Refused(f"{target} is not public", code="not-announceable")
     boost = kind == "Announce"
     inboxes = recipients.inbox_of(kit, author) + (recipients.follower_inboxes(kit, account) if boost else [])
     with kit.store.transaction():
@@ -48,11 +49,9 @@ def undo_interaction(kit: Kit, account: Account, kind: str, target: str) -> Sent
     done = kit.store.objects.latest_activity(account.id, kind, target)
     if done is None:
         return None
-    stored = kit.store.objects.get(target)
     with kit.store.transaction():
         kit.store.relations.forget_interaction(kind, account.id, target)
-        document = {"id": done.id, "type": kind, "actor": account.id, "object": target}
-        return outbound.undo(kit, account, document, stored.owner if stored is not None else "")
+        return outbound.undo(kit, account, done)
 
 
 def block(kit: Kit, account: Account, target: str) -> Sent:
@@ -74,5 +73,4 @@ def unblock(kit: Kit, account: Account, target: str) -> Sent | None:
     with kit.store.transaction():
         if not kit.store.relations.forget_block(account.id, target) or done is None:
             return None
-        document = {"id": done.id, "type": "Block", "actor": account.id, "object": target}
-        return outbound.undo(kit, account, document, target)
+        return outbound.undo(kit, account, done)

@@ -9,10 +9,12 @@ import orjson
 from gateway.activitypub.actor import actor
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.labels import label, with_context
+from gateway.activitypub.properties import ids_of
 from gateway.clock import rfc3339
 from gateway.flows.profile import profile_of
 from gateway.flows.recipients import deliver_to, follower_inboxes, inbox_of
 from gateway.flows.said import counted
+from gateway.jsonld import strict
 from gateway.jsonld.contexts import PUBLIC
 from gateway.preferences import Scope
 from gateway.store.objects import Sent
@@ -112,10 +114,14 @@ def announce_deleted_actor(kit: Kit, account: Account) -> Sent:
     )  # fmt: skip
 
 
-def undo(kit: Kit, account: Account, done: Mapping[str, object], owner: str) -> Sent:
-    """Send Undo of one of our activities to whoever it concerned."""
-    target = str(done["object"])
-    kit.store.objects.undo_activity(str(done["id"]), kit.clock.now())
-    statements = statements_about(kit, target) or actor_statements(kit, account)
-    inboxes = inbox_of(kit, owner)
-    return send(kit, account, "Undo", done, about=target, statements=statements, inboxes=inboxes, to=[owner])
+def undo(kit: Kit, account: Account, done: Sent) -> Sent:
+    """Send Undo of one of our activities to everybody whom it was addressed to."""
+    kit.store.objects.undo_activity(done.id, kit.clock.now())
+    statements = statements_about(kit, done.object) or actor_statements(kit, account)
+    body = strict.read_object(done.body)
+    to, cc = ids_of(body.get("to")), ids_of(body.get("cc"))
+    inboxes = [inbox for person in (*to, *cc) for inbox in inbox_of(kit, person)]
+    if f"{account.id}/followers" in cc:
+        inboxes += follower_inboxes(kit, account)
+    document = {"id": done.id, "type": done.type, "actor": account.id, "object": done.object}
+    return send(kit, account, "Undo", document, about=done.object, statements=statements, inboxes=inboxes, to=to, cc=cc)

@@ -28,11 +28,12 @@ def answer_follow(kit: Kit, kind: str, actor: str, follow_document: Mapping[str,
 
 def follow(kit: Kit, account: Account, target: str) -> Sent:
     """Ask a remote actor (known already) to let ``account`` follow it."""
-    sent = send(
-        kit, account, "Follow", target, about=target, statements=actor_statements(kit, account),
-        inboxes=inbox_of(kit, target), to=[target],
-    )  # fmt: skip
-    kit.store.relations.save_follow(account.id, target, sent.id, "pending", kit.clock.now())
+    with kit.store.transaction():
+        sent = send(
+            kit, account, "Follow", target, about=target, statements=actor_statements(kit, account),
+            inboxes=inbox_of(kit, target), to=[target],
+        )  # fmt: skip
+        kit.store.relations.save_follow(account.id, target, sent.id, "pending", kit.clock.now())
     return sent
 
 
@@ -43,9 +44,8 @@ def unfollow(kit: Kit, account: Account, target: str) -> Sent | None:
         return None
     with kit.store.transaction():
         kit.store.relations.forget_follow(account.id, target)
-        return undo(
-            kit, account, {"id": known.activity, "type": "Follow", "actor": account.id, "object": target}, target
-        )
+        done = kit.store.objects.activity(known.activity)
+        return undo(kit, account, done) if done is not None else None
 
 
 def answer_request(kit: Kit, account: Account, follower: str, kind: str) -> bool:

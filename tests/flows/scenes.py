@@ -46,7 +46,7 @@ async def arrives(world: World, peer: PlainPeer, document: dict[str, Any], actor
     answer = await peer.post(f"{BASE}/inbox", document, actor)
     assert answer.status_code == 202, answer.text
     await world.drain()
-    row = world.gateways[0].kit.store.work.arrival(document["id"])
+    row = world.gateways[0].kit.store.work.arrival(document["id"], document["actor"])
     return str(row.outcome) if row is not None else ""
 
 

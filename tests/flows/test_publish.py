@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +36,9 @@ async def test_a_post_goes_to_each_followers_server_once(world: World) -> None:
     await world.drain()
     assert types(peer) == types(other) == ["Create"]
     assert peer.received == other.received
-    assert home.kit.store.objects.recipients(stored.id) == ["https://peer.example/inbox", "https://other.example/inbox"]
+    assert set(home.kit.store.objects.recipients(stored.id)) == {
+        "https://peer.example/inbox", "https://other.example/inbox",
+    }  # fmt: skip
 
 
 async def test_files_are_stored_and_labelled(world: World) -> None:
@@ -100,8 +103,8 @@ async def test_mentions_are_resolved_and_addressed(world: World) -> None:
     home, alice = home_of(world)
     carol, gone = account(home, "carol"), account(home, "gone", deleted=world.clock.now())
     peer = world.peer()
-    peer.serve("/.well-known/webfinger?resource=acct:bob@peer.example",
-               '{"links":[{"rel":"self","type":"application/activity+json","href":"https://peer.example/users/bob"}]}')  # fmt: skip
+    link = {"rel": "self", "type": "application/activity+json", "href": peer.me.id}
+    peer.serve("/.well-known/webfinger?resource=acct:bob@peer.example", json.dumps({"links": [link]}))
     text = "@bob@peer.example @carol@gw.example @gone@gw.example @nobody@gw.example @x@silent.example"
     stored = await published(home, alice, text)
     assert stored.document["cc"] == [f"{alice.id}/followers", peer.me.id, carol.id]

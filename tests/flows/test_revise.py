@@ -94,7 +94,8 @@ async def test_a_direct_post_is_deleted_where_it_went_only(world: World) -> None
     peer, other = world.peer(), world.peer("other.example", "eve")
     await follows(world, peer)
     await follows(world, other)
-    stored = await published(home, alice, "psst", visibility=Visibility.DIRECT, mentioned=(("@eve@other.example", other.me.id),))  # fmt: skip
+    people = (("@eve@other.example", other.me.id),)
+    stored = await published(home, alice, "psst", visibility=Visibility.DIRECT, mentioned=people)
     await world.drain()
     revise.delete(home.kit, alice, stored.id)
     await world.drain()
