@@ -116,7 +116,7 @@ class MalformedDocument(BadInput):
     """A body that is not the JSON it claims to be."""
 
     code = "malformed-document"
-    title = Text("The document is not acceptable JSON", "JSONとして受け付けられない文書です")
+    title = Text("This document cannot be taken", "受け付けられない文書です")
 
 
 class MalformedSignature(BadInput):

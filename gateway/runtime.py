@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import importlib.resources
 import os
+import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -155,11 +156,13 @@ def _secret(path: Path, *, must_exist: bool) -> bytes:
                     " Restore it from a backup"
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            # Whole or not at all: a start that is killed here must not leave half a secret behind.
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
             with os.fdopen(handle, "wb") as file:
                 file.write(os.urandom(SECRET_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
+            os.replace(name, path)  # noqa: PTH105 - atomic on one file system
         secret = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"secret file {path}: {error}") from error

@@ -124,6 +124,8 @@ def account(gateway: Gateway, name: str = "alice", preset: Preset = Preset.NOAI,
 
 def snapshot(kit: Kit) -> dict[str, list[Any]]:
     """Return every row that a stranger's request must not change (audit lines, peers and tokens' use aside)."""
-    tables = ("account", "object", "activity", "follow", "interaction", "block", "report", "statement", "arrival", "job",
-              "rule", "observation", "undone", "media")  # fmt: skip
+    tables = (
+        "account", "object", "activity", "follow", "interaction", "block", "report", "statement", "arrival", "job",
+        "rule", "observation", "undone", "media",
+    )  # fmt: skip
     return {name: kit.store.database.rows(f"SELECT * FROM {name}") for name in tables}  # noqa: S608

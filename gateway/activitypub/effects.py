@@ -333,11 +333,11 @@ def _update(activity: Activity, known: Known) -> list[Effect]:
 
 
 def _is_newer(document: Mapping[str, object], stored: KnownObject) -> bool:
-    """Tell whether a version is newer than the stored one; an undated one is taken only over an undated one."""
+    """Tell whether a version is not older than the stored one: many servers count whole seconds."""
     updated = parse_rfc3339(document.get("updated")) or parse_rfc3339(document.get("published"))
     if stored.updated is None:
         return True
-    return updated is not None and updated > stored.updated
+    return updated is not None and updated >= stored.updated
 
 
 def _delete(activity: Activity, known: Known) -> list[Effect]:

@@ -96,4 +96,5 @@ def _attachment(item: Attached) -> dict[str, object]:
 
 def tombstone(object_id: str, former_type: str, deleted: datetime) -> dict[str, object]:
     """Return what stands where an object was."""
-    return {"id": object_id, "type": "Tombstone", "formerType": former_type, "deleted": rfc3339(deleted)}
+    # AS2 types formerType as an IRI: at a bare "Note" JSON-LD libraries write the document afresh, without our terms.
+    return {"id": object_id, "type": "Tombstone", "formerType": f"as:{former_type}", "deleted": rfc3339(deleted)}

@@ -6,6 +6,7 @@ never allows what was not allowed, and a refusal may be lost only in an inexpres
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,16 +30,19 @@ if TYPE_CHECKING:
 
     from gateway.carriers.reading import Reading, Source
 
-_POLICY = "https://example.org/policies/tdm.json"
+_POLICY = "https://example.org/policies/tdm.json"  # a round trip loses nothing of it, whatever it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One carrier: its name, the categories whose refusal it cannot express, and both directions."""
+    """One carrier: its name, the categories whose refusal it cannot express, and both directions.
+
+    ``show`` takes the preferences and the address of the TDM policy.
+    """
 
     name: str
     inexpressible: frozenset[Category]
-    show: Callable[[Preferences], str]
+    show: Callable[[Preferences, str], str]
     round_trip: Callable[[Preferences, Source], Reading]
 
     def reads_back(self, prefs: Preferences, source: Source) -> Preferences:
@@ -68,12 +72,12 @@ def _jsonld(prefs: Preferences, source: Source) -> Reading:
     return jsonld_terms.parse(values, source)
 
 
-def _meta_page(prefs: Preferences) -> str:
-    return "".join(f'<meta name="{name}" content="{text}">' for name, text in html_meta.render(prefs, _POLICY))
+def _meta_page(prefs: Preferences, policy: str) -> str:
+    return "".join(f'<meta name="{name}" content="{text}">' for name, text in html_meta.render(prefs, policy))
 
 
-def _headers(prefs: Preferences) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in http_headers.render(prefs, _POLICY))
+def _headers(prefs: Preferences, policy: str) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in http_headers.render(prefs, policy))
 
 
 FORMS: Mapping[str, Form] = {
@@ -82,56 +86,56 @@ FORMS: Mapping[str, Form] = {
         Form(
             name=content_usage.NAME,
             inexpressible=content_usage.INEXPRESSIBLE,
-            show=content_usage.render,
+            show=lambda prefs, _: content_usage.render(prefs),
             round_trip=lambda prefs, source: content_usage.parse(content_usage.render(prefs), source),
         ),
         Form(
             name=ai_usage.NAME,
             inexpressible=ai_usage.INEXPRESSIBLE,
-            show=ai_usage.render,
+            show=lambda prefs, _: ai_usage.render(prefs),
             round_trip=lambda prefs, source: ai_usage.parse(ai_usage.render(prefs), source),
         ),
         Form(
             name=tdm.NAME,
             inexpressible=tdm.INEXPRESSIBLE,
-            show=lambda prefs: tdm.reservation(prefs) or "",
+            show=lambda prefs, _: tdm.reservation(prefs) or "",
             round_trip=lambda prefs, source: tdm.parse(tdm.reservation(prefs), source),
         ),
         Form(
             name=tdm.FILE_NAME,
             inexpressible=tdm.INEXPRESSIBLE,
-            show=lambda prefs: str(tdm.render_file(prefs, _POLICY)),
+            show=lambda prefs, policy: json.dumps(tdm.render_file(prefs, policy)),
             round_trip=lambda prefs, source: tdm.parse_file(tdm.render_file(prefs, _POLICY), source),
         ),
         Form(
             name=x_robots_tag.NAME,
             inexpressible=x_robots_tag.INEXPRESSIBLE,
-            show=lambda prefs: ", ".join(x_robots_tag.web_words(prefs)),
+            show=lambda prefs, _: ", ".join(x_robots_tag.web_words(prefs)),
             round_trip=lambda prefs, source: x_robots_tag.parse([", ".join(x_robots_tag.web_words(prefs))], source),
         ),
         Form(
             name=indexable.NAME,
             inexpressible=indexable.INEXPRESSIBLE,
-            show=lambda prefs: {True: "true", False: "false", None: ""}[indexable.render(prefs)],
+            show=lambda prefs, _: {True: "true", False: "false", None: ""}[indexable.render(prefs)],
             round_trip=lambda prefs, source: indexable.parse(indexable.render(prefs), source),
         ),
         Form(
             name=content_signal.NAME,
             inexpressible=content_signal.INEXPRESSIBLE,
-            show=content_signal.render,
+            show=lambda prefs, _: content_signal.render(prefs),
             round_trip=lambda prefs, source: content_signal.parse(content_signal.render(prefs), source),
         ),
         Form(
             name=robots_txt.NAME,
             inexpressible=robots_txt.INEXPRESSIBLE,
-            show=robots_txt.render,
+            show=lambda prefs, _: robots_txt.render(prefs),
             round_trip=lambda prefs, source: robots_txt.parse(robots_txt.render(prefs), source),
         ),
         Form(
             name=html_meta.NAME,
             inexpressible=html_meta.INEXPRESSIBLE,
             show=_meta_page,
-            round_trip=lambda prefs, source: html_meta.parse(_meta_page(prefs), source),
+            round_trip=lambda prefs, source: html_meta.parse(_meta_page(prefs, _POLICY), source),
         ),
         Form(
             name="http-headers",
@@ -142,13 +146,13 @@ FORMS: Mapping[str, Form] = {
         Form(
             name="json-ld",
             inexpressible=jsonld_terms.INEXPRESSIBLE,
-            show=lambda prefs: ", ".join(f"{category}={value}" for category, value in prefs.items()),
+            show=lambda prefs, _: ", ".join(f"{category}={value}" for category, value in prefs.items()),
             round_trip=_jsonld,
         ),
         Form(
             name=atom_terms.NAME,
             inexpressible=atom_terms.INEXPRESSIBLE,
-            show=lambda prefs: "\n".join(f"aiu:{name} {text}" for name, text in atom_terms.render(prefs)),
+            show=lambda prefs, _: "\n".join(f"aiu:{name} {text}" for name, text in atom_terms.render(prefs)),
             round_trip=lambda prefs, source: atom_terms.parse(atom_terms.render(prefs), source),
         ),
     )

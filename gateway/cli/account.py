@@ -120,7 +120,7 @@ async def prefs(
         statements = outbound.actor_statements(kit, account)
         whole = combined_at_home(statements)
         rows = [
-            {"form": form.name, "text": form.show(whole) or None}
+            {"form": form.name, "text": form.show(whole, kit.policy_url) or None}
             for form in FORMS.values()
             if form.name != "robots.txt"
         ]

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.arguments import when
 from gateway.cli.output import Run, command
-from gateway.errors import NotFound
+from gateway.errors import BadInput, NotFound, Text
 
 if TYPE_CHECKING:
     from gateway.store.work import Job
@@ -35,7 +35,9 @@ async def list_deliveries(
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
 ) -> None:
     """List deliveries that are not done."""
-    wanted = tuple(s for s in state or () if s in STATES) or ("queued", "leased", "dead", "dropped")
+    if unknown := [name for name in state or () if name not in STATES]:
+        raise BadInput(f"{unknown[0]!r}; one of {', '.join(STATES)}", detail=Text("Unknown state", "不明な状態です"))
+    wanted = tuple(state or ("queued", "leased", "dead", "dropped"))
     async with run.gateway() as gateway:
         jobs = gateway.kit.store.work.jobs(kind="deliver", states=wanted, limit=limit)
         columns = ["id", "state", "inbox", "attempts", "due", "status", "problem"]

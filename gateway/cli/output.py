@@ -151,4 +151,4 @@ def message_of(error: GatewayError) -> str:
     """Return what a person at the command line should read: the safe text and the inner one."""
     inner = str(error)
     safe = error.detail.en
-    return safe if inner in ("", safe) else f"{safe}: {inner}"
+    return safe if inner in ("", safe, error.title.en) else f"{safe.rstrip('.')}: {inner}"

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 import uvicorn
@@ -21,13 +21,12 @@ from gateway.errors import SettingsError
 from gateway.observe import logs
 from gateway.observe.names import SERVER, STARTED, STOPPED
 from gateway.runtime import Gateway, open_gateway
+from gateway.settings import Settings
 from gateway.web.app import build
-
-if TYPE_CHECKING:
-    from gateway.settings import Settings
 
 GRACE_SECONDS = 2  # with the worker's own, Ctrl-C takes less than five
 BACKLOG = 1024
+DEFAULT_BASE = Settings.model_fields["base_url"].default
 
 
 def register(app: typer.Typer) -> None:
@@ -122,14 +121,16 @@ def _greet(run: Run, gateway: Gateway, first_account: str) -> None:
     _, secret = create_token(kit, account, "first")
     page = f"{kit.base}/@{account.name}"
     program = Path(sys.argv[0]).name
+    command = f".venv/bin/{program}" if Path(".venv/bin").exists() else program
+    command = command if settings.base_url == DEFAULT_BASE else f"GATEWAY_BASE_URL={settings.base_url} {command}"
     where = f" --data {settings.data}" if str(settings.data) != "data" else ""
     lines = [
         f"Your first account is @{account.name}@{settings.domain}, with the preset {account.preset}.",
         f"  page   {page}",
-        f"  token  {secret}   (shown this once; more with: {program} token create {account.name})",
+        f"  token  {secret}   (shown this once; more with: {command} token create {account.name}{where})",
         "Three commands to try in another terminal:",
-        f'  .venv/bin/{program} post create {account.name} "My first post asks not to be trained on. #noai"{where}',
-        f"  .venv/bin/{program} account prefs {account.name}{where}",
+        f'  {command} post create {account.name} "My first post asks not to be trained on. #noai"{where}',
+        f"  {command} account prefs {account.name}{where}",
         f"  curl -i {page}.atom",
     ]
     run.say("\n".join(lines))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.webfinger import JRD, account_of, self_link
-from gateway.errors import GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable
+from gateway.errors import BadInput, GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable, Text
 from gateway.flows.discover import GONE, known_actor
 from gateway.jsonld import strict
 from gateway.urls import same_origin
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 async def resolve(kit: Kit, text: str) -> RemoteActor:
-    """Return the actor behind an actor URL or a handle ``@user@host``; raise NotFound when there is none."""
+    """Return the actor behind an actor URL or a handle ``@user@host``; raise otherwise.
+
+    Errors: BadInput for somebody who lives here, NotFound when there is nobody, RemoteUnreachable.
+    """
+    if same_origin(text, kit.base):
+        raise BadInput(text, detail=Text("This account lives here", "このサーバー内のアカウントです"))
     if text.startswith(("http://", "https://")):
         return await known_actor(kit, text)
     found = account_of(f"acct:{text.removeprefix('@')}")
     if found is None:
         raise NotFound(f"not a handle: {text}")
     name, host = found
+    if host == kit.settings.domain:
+        raise BadInput(text, detail=Text("This account lives here", "このサーバー内のアカウントです"))
     problem: GatewayError | None = None
     # A local gateway is for trying things out: its neighbours speak plain http.
     local = ("http", "https") if kit.settings.is_local else ("https", "http")

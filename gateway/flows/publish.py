@@ -69,10 +69,10 @@ async def create(
 def check(draft: Draft, uploads: Sequence[Upload]) -> None:
     """Raise BadInput for a draft that is empty or too long."""
     if not draft.text.strip() and not uploads:
-        raise BadInput("empty post", detail=Text("A post needs text or a file.", "本文またはファイルが必要です。"))
+        raise BadInput(detail=Text("A post needs text or a file.", "本文またはファイルが必要です。"))
     too_long = len(draft.text) > MAX_TEXT or any(len(upload.alt) > MAX_ALT for upload in uploads)
     if too_long or len(uploads) > MAX_ATTACHED:
-        raise BadInput("post too large", detail=Text("The post is too long.", "投稿が長すぎます。"))
+        raise BadInput(detail=Text("The post is too long.", "投稿が長すぎます。"))
 
 
 def save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None) -> Stored:

@@ -47,6 +47,6 @@ def render(request: Request, name: str, values: Mapping[str, Any], prefs: Prefer
         prefs=stated,
         labels=labels(stated),
         categories=[(category.value, MEANINGS[category][language], stated.get(category)) for category in CATEGORIES],
-        forms=[(form.name, form.show(stated)) for form in FORMS.values()],
+        forms=[(form.name, form.show(stated, kit.policy_url)) for form in FORMS.values()],
         safe=Markup,
     )

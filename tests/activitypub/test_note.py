@@ -76,6 +76,6 @@ def test_attachments(media_type: str, kind: str) -> None:
 def test_a_tombstone() -> None:
     """What is left says what it was and when it went."""
     assert tombstone("https://gw.example/posts/1", "Note", NOW) == {
-        "id": "https://gw.example/posts/1", "type": "Tombstone", "formerType": "Note",
+        "id": "https://gw.example/posts/1", "type": "Tombstone", "formerType": "as:Note",
         "deleted": "2026-11-23T09:00:00Z",
     }  # fmt: skip

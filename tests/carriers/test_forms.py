@@ -11,6 +11,8 @@ from gateway.preferences import PRESETS, Preferences, Preset
 NOAI = PRESETS[Preset.NOAI]
 NOAI_LINE = "train-gen=n, train-other=n, ai-input=n, ai-generate=n, ai-index=n, search=y, tdm=n"
 
+POLICY = "https://example.org/policies/tdm.json"
+
 
 def test_names() -> None:
     """Every carrier of this room has its row, under its own name."""
@@ -66,24 +68,27 @@ def test_names() -> None:
 )
 def test_show_noai(name: str, expected: str) -> None:
     """What the world will read for the preset noai is shown as it stands."""
-    assert FORMS[name].show(NOAI) == expected
+    assert FORMS[name].show(NOAI, POLICY) == expected
 
 
 @pytest.mark.parametrize("name", [name for name in FORMS if name not in ("tdmrep.json", "robots.txt")])
 def test_show_nothing(name: str) -> None:
     """Where nothing is stated nothing is shown."""
-    assert FORMS[name].show(Preferences()) == ""
+    assert FORMS[name].show(Preferences(), POLICY) == ""
 
 
 def test_show_the_rest_of_nothing() -> None:
     """The two files exist also where nothing is stated."""
-    assert FORMS["tdmrep.json"].show(Preferences()) == "[]"
-    assert FORMS["robots.txt"].show(Preferences()) == "User-agent: *\nAllow: /\nDisallow: /admin\nDisallow: /inspect\n"
+    assert FORMS["tdmrep.json"].show(Preferences(), POLICY) == "[]"
+    assert (
+        FORMS["robots.txt"].show(Preferences(), POLICY)
+        == "User-agent: *\nAllow: /\nDisallow: /admin\nDisallow: /inspect\n"
+    )
 
 
 def test_show_robots_txt() -> None:
     """The robots file of the preset noai holds both vocabularies."""
-    text = FORMS["robots.txt"].show(NOAI)
+    text = FORMS["robots.txt"].show(NOAI, POLICY)
     assert "\nContent-Usage: train-ai=n, ai-use=n, search=y\nContent-Signal: search=yes, ai-input=no" in text
 
 

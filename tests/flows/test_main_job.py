@@ -9,7 +9,7 @@ import pytest
 from world import BASE, World, account
 
 from gateway.activitypub.note import Draft
-from gateway.flows import publish, subscribe
+from gateway.flows import handles, publish, subscribe
 from gateway.flows.inspect import explain
 from gateway.preferences import Category
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def followed(world: World, peer: PlainPeer) -> None:
+    """Let the peer follow alice."""
     await peer.post(f"{BASE}/users/alice/inbox", peer.activity("Follow", f"{BASE}/users/alice"))
     await world.drain()
 
@@ -45,7 +46,7 @@ async def test_a_preference_travels_between_two_gateways_and_is_explained(world:
     """What an author sets on one gateway is a statement with provenance on the other."""
     home, other = world.gateway(), world.gateway("https://other.example")
     alice, carol = account(home), account(other, "carol")
-    actor = (await publish.handles.resolve(home.kit, carol.id)).id
+    actor = (await handles.resolve(home.kit, carol.id)).id
     subscribe.follow(home.kit, alice, actor)
     await world.drain()
     stored, _ = await publish.create(other.kit, carol, Draft(text="hello"))

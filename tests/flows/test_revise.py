@@ -82,7 +82,7 @@ async def test_a_deletion_leaves_a_labelled_tombstone(world: World) -> None:
     grave = peer.received[-1]["object"]
     assert (grave["type"], grave["formerType"], grave["contentUsage"]) == (
         "Tombstone",
-        "Note",
+        "as:Note",
         stored.document["contentUsage"],
     )
     assert home.kit.store.objects.get(stored.id).deleted is not None  # type: ignore[union-attr]

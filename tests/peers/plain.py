@@ -108,6 +108,7 @@ class PlainPeer:
     _made: int = 0
 
     def __post_init__(self) -> None:
+        """Make the application and the first actor."""
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
         self.actor(self.first)
 
@@ -125,7 +126,9 @@ class PlainPeer:
             self.serve_document(actor_id, self.actors[name].document())
         return self.actors[name]
 
-    def serve(self, url: str, body: bytes | str, status: int = 200, content_type: str = "text/html", **headers: str) -> None:
+    def serve(
+        self, url: str, body: bytes | str, status: int = 200, content_type: str = "text/html", **headers: str
+    ) -> None:
         """Answer GETs of ``url`` (path or whole URL) with this."""
         path = url.removeprefix(self.base)
         sent = body.encode() if isinstance(body, str) else body
@@ -186,7 +189,9 @@ class PlainPeer:
     ) -> SignedRequest:  # fmt: skip
         """Return a signed request by an actor of this peer."""
         who = actor or self.me
-        given = (("content-type", ACTIVITY_JSON), *headers) if method == "POST" else (("accept", ACTIVITY_JSON), *headers)
+        given = (
+            (("content-type", ACTIVITY_JSON), *headers) if method == "POST" else (("accept", ACTIVITY_JSON), *headers)
+        )
         request = SignedRequest(method=method, target=url, headers=given, body=body)
         if scheme == "rfc9421-ed25519":
             return request.with_headers(
@@ -202,7 +207,9 @@ class PlainPeer:
                 request.method, request.target, headers=list(request.headers), content=request.body or None
             )
 
-    async def post(self, inbox: str, document: Mapping[str, Any], actor: Actor | None = None, *, scheme: str = "cavage") -> httpx.Response:
+    async def post(
+        self, inbox: str, document: Mapping[str, Any], actor: Actor | None = None, *, scheme: str = "cavage"
+    ) -> httpx.Response:
         """Sign and deliver a document."""
         return await self.send(self.signed(inbox, json.dumps(document).encode(), actor, scheme=scheme))
 

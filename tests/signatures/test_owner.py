@@ -196,7 +196,7 @@ def test_a_key_document_hints_at_its_owner(document: dict[str, object], hint: st
         ({"expires": "2100-01-01T00:00:00Z"}, True),
     ],
 )
-def test_dead_keys_do_not_speak(changes: dict[str, object], listed: bool) -> None:
+def test_dead_keys_do_not_speak(changes: dict[str, object], *, listed: bool) -> None:
     """A revoked or expired key, or one whose end cannot be read, is not its owner's any more."""
     found = owner.find(_actor(publicKey=_key(**changes)), ACTOR, KEY_ID, datetime(2026, 11, 23, tzinfo=UTC))
     assert (found is not None) is listed

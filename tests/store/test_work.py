@@ -47,7 +47,9 @@ def test_a_settled_arrival_says_what_it_did(store: Store) -> None:
     """Outcome and time stand beside the bytes."""
     store.work.keep_arrival(arrival())
     store.work.settle_arrival(arrival().id, arrival().actor, "KeepObject", later(seconds=1))
-    assert store.work.arrival(arrival().id, arrival().actor) == replace(arrival(), settled=later(seconds=1), outcome="KeepObject")
+    assert store.work.arrival(arrival().id, arrival().actor) == replace(
+        arrival(), settled=later(seconds=1), outcome="KeepObject"
+    )
 
 
 def test_due_jobs_are_claimed_oldest_first(store: Store) -> None:
@@ -170,7 +172,10 @@ def test_old_rows_are_pruned(store: Store) -> None:
     assert store.work.prune(jobs_before=NOW, arrivals_before=NOW) == 0
     assert store.work.prune(jobs_before=later(seconds=1), arrivals_before=later(seconds=1)) == 2
     assert [j.id for j in store.work.jobs(states=("queued", "done"))] == [waiting]
-    pruned, kept = store.work.arrival(arrival(1).id, arrival(1).actor), store.work.arrival(arrival(2).id, arrival(2).actor)
+    pruned, kept = (
+        store.work.arrival(arrival(1).id, arrival(1).actor),
+        store.work.arrival(arrival(2).id, arrival(2).actor),
+    )
     assert pruned is not None
     assert kept is not None
     assert (pruned.body, pruned.headers, kept.body) == (b"", [], b"{}")

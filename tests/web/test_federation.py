@@ -168,7 +168,7 @@ async def test_a_deleted_post_is_a_labelled_tombstone(site: Site) -> None:
     answer = await site.signed(site.path("deleted"), site.stranger)
     assert (answer.status, answer.media_type) == (410, ACTIVITY)
     document = answer.json
-    assert (document["type"], document["formerType"]) == ("Tombstone", "Note")
+    assert (document["type"], document["formerType"]) == ("Tombstone", "as:Note")
     assert document["contentUsage"] == "train-ai=n, ai-use=n, search=y"
     assert answer.header("content-usage") == "train-ai=n, ai-use=n, search=y"
     assert "regretted" not in answer.text
