@@ -57,6 +57,10 @@ SPECIAL_CODES: Mapping[str, Text] = {
     "key-host-unavailable": Text(
         "The server that holds the key could not be asked right now.", "鍵を持つサーバーに現在問い合わせできません。"
     ),
+    "no-actor": Text(
+        "An activity names exactly one actor, by its http(s) id.", "アクティビティにはactorのIDがちょうど1つ必要です。"
+    ),
+    "no-id": Text("An activity has an http(s) id of its own.", "アクティビティにはhttp(s)のIDが必要です。"),
     "not-announceable": Text("Only public posts can be boosted.", "ブーストできるのは公開投稿だけです。"),
     "not-the-owner": Text("This belongs to somebody else.", "これは他のアカウントのものです。"),
     "token-invalid": Text("The bearer token is unknown or revoked.", "トークンが無効か、取り消されています。"),

@@ -333,11 +333,12 @@ def _update(activity: Activity, known: Known) -> list[Effect]:
 
 
 def _is_newer(document: Mapping[str, object], stored: KnownObject) -> bool:
-    """Tell whether a version is not older than the stored one: many servers count whole seconds."""
-    updated = parse_rfc3339(document.get("updated")) or parse_rfc3339(document.get("published"))
-    if stored.updated is None:
-        return True
-    return updated is not None and updated >= stored.updated
+    """Tell whether a version is not older than the stored one; an undated one never is newer.
+
+    The same second counts as newer, because many servers count whole seconds.
+    """
+    updated = parse_rfc3339(document.get("updated"))
+    return stored.updated is None or (updated is not None and updated >= stored.updated)
 
 
 def _delete(activity: Activity, known: Known) -> list[Effect]:

@@ -22,7 +22,7 @@ def actor_of(document: Mapping[str, object]) -> str:
     """Return the one actor's id; raise MalformedDocument when there is none, or more than one."""
     actor = only_id(document.get("actor"))
     if actor is None or not _is_id(actor):
-        raise MalformedDocument("an activity names exactly one actor by its id")
+        raise MalformedDocument("an activity names exactly one actor by its id", code="no-actor")
     return actor
 
 
@@ -30,7 +30,7 @@ def id_checked(document: Mapping[str, object], actor: str) -> str:
     """Return the activity's id, which must be on the actor's origin; raise otherwise."""
     activity_id = document.get("id")
     if not isinstance(activity_id, str) or not _is_id(activity_id):
-        raise MalformedDocument("an activity has an http(s) id")
+        raise MalformedDocument("an activity has an http(s) id", code="no-id")
     if not same_origin(activity_id, actor):
         raise Refused(
             f"activity id {activity_id} is not on the origin of {actor}",

@@ -12,6 +12,7 @@ from gateway.urls import same_origin
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
+    from gateway.net.client import Answer
     from gateway.store.relations import RemoteActor
 
 
@@ -49,10 +50,7 @@ async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteAc
         raise NotFound(f"@{name}@{host} does not exist")
     if not answer.ok:
         raise RemoteAnswer(f"{url}: status {answer.status}", remote_status=answer.status)
-    try:
-        href = self_link(strict.read_object(answer.body))
-    except MalformedDocument as error:
-        raise RemoteAnswer(f"{url}: {error}", remote_status=answer.status) from error
+    href = _self_link(answer)
     if href is None:
         raise NotFound(f"@{name}@{host} names no actor")
     actor = await known_actor(kit, href)
@@ -62,6 +60,14 @@ async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteAc
         back = await kit.client.get(
             f"{actor.origin}/.well-known/webfinger?resource=acct:{name}@{host}", accept=f"{JRD}, application/json"
         )
-        if not back.ok or self_link(strict.read_object(back.body)) != href:
+        if not back.ok or _self_link(back) != href:
             raise NotFound(f"{actor.origin} does not confirm @{name}@{host}")
     return actor
+
+
+def _self_link(answer: Answer) -> str | None:
+    """Return the actor that a descriptor points at; raise RemoteAnswer when it is no JSON object."""
+    try:
+        return self_link(strict.read_object(answer.body))
+    except MalformedDocument as error:
+        raise RemoteAnswer(f"{answer.url}: {error}", remote_status=answer.status) from error

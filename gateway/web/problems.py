@@ -44,8 +44,6 @@ def problem_document(request: Request, error: GatewayError) -> dict[str, object]
         "error": error.detail.in_language("en"),
         **dict(error.extra),
     }
-    if isinstance(error, errors.BadInput) and str(error) != error.title.en:
-        document["problem"] = str(error)[:300]
     if error.status == 401 and request.method in ("GET", "HEAD"):  # noqa: PLR2004 - RFC 9110
         # Quoted, because the reader pastes it and the path is whatever somebody linked to.
         asked = signed_request(request).target.partition("?")[0]

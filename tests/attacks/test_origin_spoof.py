@@ -364,8 +364,8 @@ async def _roll_back(scene: Scene) -> None:
     first = {**scene.victim_note, "content": "<p>second</p>", "updated": "2026-11-24T00:00:00Z"}
     await scene.genuine(labelled(scene.victim.activity("Update", first)))
     scene.mark()
-    same_moment = "2026-11-24T01:00:00+05:00"
-    for updated in ("2026-11-23T10:00:00Z", first["updated"], same_moment, "yesterday", None):
+    earlier_elsewhere = "2026-11-24T01:00:00+05:00"
+    for updated in ("2026-11-23T10:00:00Z", "2026-11-23T23:59:59Z", earlier_elsewhere, "yesterday", None):
         older = but({**first, "content": "old", "contentUsage": YES}, updated=updated)
         await scene.attack(labelled(scene.victim.activity("Update", older)), peer=scene.victim)
 

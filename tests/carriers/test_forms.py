@@ -41,7 +41,7 @@ def test_names() -> None:
         ("tdm-reservation", "1"),
         (
             "tdmrep.json",
-            "[{'location': '/', 'tdm-reservation': 1, 'tdm-policy': 'https://example.org/policies/tdm.json'}]",
+            '[{"location": "/", "tdm-reservation": 1, "tdm-policy": "https://example.org/policies/tdm.json"}]',
         ),
         ("x-robots-tag", "noai, noimageai, noarchive"),
         ("indexable", "true"),

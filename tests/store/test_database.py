@@ -123,6 +123,13 @@ def test_wrong_sql_is_a_store_error(store: Store) -> None:
         store.database.rows("SELECT * FROM missing")
 
 
+def test_a_defect_of_ours_is_no_store_error(store: Store) -> None:
+    """A broken constraint is a bug to be seen, not a passing fault to be tried again."""
+    put(store, "a")
+    with pytest.raises(sqlite3.IntegrityError):
+        put(store, "a")
+
+
 def test_rows_values_and_nothing(store: Store) -> None:
     """A query returns rows, one row, one value, or None."""
     assert store.database.one(KEYS) is None
