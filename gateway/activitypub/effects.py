@@ -237,7 +237,7 @@ def effects(activity: Activity, known: Known) -> list[Effect]:
     handler = _HANDLERS.get(activity.type)
     if handler is None:
         return [Ignore("unknown-type")]
-    if not activity.object_id and activity.type != "Flag":
+    if not activity.object_id and activity.type not in ("Flag", "Accept", "Reject"):
         return [Ignore("no-object")]
     return handler(activity, known)
 

@@ -84,7 +84,9 @@ def _learn(kit: Kit, origin: Origin, tried: list[Knock]) -> None:
         kit.store.peers.learn_rfc9421(origin, now)
     else:
         kit.store.peers.forget_rfc9421(origin)
-    if tried[0].content_usage and not worked.content_usage:
+    # Only the same scheme with and without the header shows that it was the header.
+    with_header = any(one.content_usage and one.scheme == worked.scheme for one in tried)
+    if with_header and not worked.content_usage:
         kit.store.peers.learn_no_content_usage(origin, now)
 
 

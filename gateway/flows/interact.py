@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility, visibility_of
 from gateway.activitypub.properties import id_of
-from gateway.errors import Refused
+from gateway.errors import Refused, RemoteAnswer
 from gateway.flows import discover, outbound, recipients
 from gateway.flows.said import limited
 from gateway.jsonld.contexts import PUBLIC
+from gateway.urls import same_origin
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
@@ -24,6 +25,8 @@ async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
         document, target = await discover.document_at(kit, target)
         visibility = visibility_of(document)
         author = id_of(document.get("attributedTo")) or ""
+        if not same_origin(author, target):
+            raise RemoteAnswer(f"{target} is attributed to somebody on another server", remote_status=200)
         await discover.known_actor(kit, author)
         statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
         statements = tuple(limited(statements, author))

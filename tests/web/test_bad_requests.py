@@ -94,7 +94,7 @@ async def test_a_body_that_is_not_strict_json_is_a_400(site: Site, path: str, na
 async def test_an_activity_without_one_actor_is_a_400(site: Site, name: str) -> None:
     """Who acts must be one absolute URL before anything is looked up."""
     document = {**json.loads(LIKE), **DOCUMENTS[name]}
-    assert problem_of(await _send(site, INBOX, json.dumps(document).encode()), [400])["code"] == "malformed-document"
+    assert problem_of(await _send(site, INBOX, json.dumps(document).encode()), [400])["code"] == "no-actor"
 
 
 @pytest.mark.parametrize("name", ["no id", "id is a number", "id is no URL"])
@@ -102,7 +102,7 @@ async def test_a_signed_activity_without_an_id_is_a_400(site: Site, name: str) -
     """An authenticated activity that nobody could name is malformed; one named elsewhere is refused."""
     value = {"no id": None, "id is a number": 7, "id is no URL": "one"}[name]
     answer = await site.follower.post(f"{BASE}{INBOX}", {**json.loads(LIKE), "id": value})
-    assert (answer.status_code, answer.json()["code"]) == (400, "malformed-document")
+    assert (answer.status_code, answer.json()["code"]) == (400, "no-id")
 
 
 async def test_an_id_on_another_origin_is_a_403(site: Site) -> None:
@@ -201,7 +201,7 @@ async def test_an_unsigned_activity_is_a_401_with_its_steps(site: Site) -> None:
     problem = problem_of(answer, [401])
     assert problem["code"] == "not-authenticated"
     assert problem["steps"][0] == {"name": "signed", "expected": "a signature", "found": "none", "ok": False}
-    assert problem["hint"] == f"gateway lookup --signed {BASE}{INBOX}"
+    assert "hint" not in problem
     assert answer.header("accept-signature")
 
 
