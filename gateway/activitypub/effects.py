@@ -280,7 +280,7 @@ def _create(activity: Activity, known: Known) -> list[Effect]:
 def _keep(activity: Activity, known: Known, *, is_update: bool) -> list[Effect]:
     """Keep the object of a Create or Update: embedded when it is plainly the actor's, else from its origin."""
     object_id = activity.object_id
-    if not same_origin(object_id, activity.actor):
+    if not same_origin(object_id, activity.actor) or object_id == activity.actor:
         return [Ignore("foreign-object")]
     if known.object_undone:
         return [Ignore("gone")]

@@ -157,7 +157,7 @@ def _limited(prefs: Preferences, allowed: Preferences) -> Preferences:
 def mentions_of(document: Mapping[str, object], ids: Mapping[str, object]) -> list[tuple[tuple[str | int, ...], str]]:
     """Return (path, id) of every node that speaks about one of ``ids``: the node itself, or an activity on it.
 
-    The terms on an Announce, Like, Create or Update are, by definition, those of its object.
+    The terms on an Announce, Create or Update are, by definition, those of its object.
     """
     found = []
     for path, node in nodes(document):
@@ -170,11 +170,13 @@ def mentions_of(document: Mapping[str, object], ids: Mapping[str, object]) -> li
 
 
 def _spoken_about(node: Mapping[str, object]) -> str | None:
-    if type_of(node) in ("Announce", "Like", "Create", "Update"):
+    if type_of(node) in ("Announce", "Create", "Update"):
         targets = ids_of(node.get("object"))
         return targets[0] if len(targets) == 1 else None
     url = node.get("url")
-    return url if isinstance(url, str) and type_of(node) in ("Document", "Image", "Video", "Audio") else None
+    if not isinstance(url, str) or "/media/" not in url:
+        return None
+    return url if type_of(node) in ("Document", "Image", "Video", "Audio") else None
 
 
 __all__ = ["EMPTY", "Reader", "context_for", "label", "mentions_of", "with_context"]

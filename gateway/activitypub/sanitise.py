@@ -40,7 +40,7 @@ def clean(remote: str) -> str:
 
 def plain(remote: str) -> str:
     """Return the text of HTML without any markup, whitespace folded."""
-    text = re.sub(r"<(?:br|/p|/li|/h\d)[^>]*>", " ", remote[:MAX_HTML])
+    text = re.sub(r"<(?:br|/p|/li|/h\d)[^<>]*>", " ", remote[:MAX_HTML])
     return " ".join(html.unescape(nh3.clean(text, tags=set())).split())
 
 

@@ -10,8 +10,10 @@ import typer
 
 from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
 from gateway.cli.output import INDENT, Run, command
-from gateway.errors import NotFound, RemoteAnswer
+from gateway.errors import GatewayError, NotAuthenticated, NotFound, Refused, RemoteAnswer
 from gateway.flows import discover, handles
+
+MAX_SHOWN = 4_000
 
 
 def register(app: typer.Typer) -> None:
@@ -35,11 +37,20 @@ async def lookup(
         run.say(f"{answer.url}: {answer.status}, {answer.header('content-type')}")
         if answer.status in discover.GONE:
             raise NotFound(f"{url}: status {answer.status}")
+        if not answer.ok:
+            raise _refusal(url, answer.status, answer.body)
         if raw:
             sys.stdout.buffer.write(answer.body)
         else:
             body = orjson.dumps(discover.read(answer), option=INDENT)
             sys.stdout.buffer.write(body + b"\n")
         sys.stdout.flush()
-        if not answer.ok:
-            raise RemoteAnswer(f"{url}: status {answer.status}", remote_status=answer.status)
+
+
+def _refusal(url: str, status: int, body: bytes) -> GatewayError:
+    """Return the other server's no, with what it says about it."""
+    said = body[:MAX_SHOWN].decode("utf-8", "replace")
+    kind = {401: NotAuthenticated, 403: Refused}.get(status)
+    return (
+        kind(f"{url}: {said}") if kind is not None else RemoteAnswer(f"{url}: {status}: {said}", remote_status=status)
+    )

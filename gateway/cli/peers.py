@@ -11,6 +11,7 @@ from gateway.cli.output import Run, command
 from gateway.errors import BadInput, NotFound, Text
 from gateway.flows import moderate, watch
 from gateway.policy.rules import Action
+from gateway.store.database import from_ms
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,12 @@ def described(kit: Kit, origin: Origin) -> dict[str, Any]:
         "rule": {"host": rule.host, "action": rule.action.word, "note": rule.note} if rule else None,
         "evidence": [_evidence(found) for found in kit.store.peers.evidence(origin)],
         "audit": [
-            {"at": line["at"], "event": line["event"], "reason": line["reason"], "detail": line["detail"]}
+            {
+                "at": when(from_ms(line["at"])),
+                "event": line["event"],
+                "reason": line["reason"],
+                "detail": line["detail"],
+            }
             for line in kit.store.peers.audit_lines(origin.host, limit=20)
         ],
     }

@@ -9,9 +9,10 @@ from gateway.activitypub.labels import mentions_of
 from gateway.activitypub.properties import id_of, nodes
 from gateway.carriers.reading import Source
 from gateway.flows.moderate import stop_deliveries
+from gateway.jsonld import strict
 from gateway.policy.contradiction import contradictions
 from gateway.policy.standing import Violation
-from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
+from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.store.peers import Evidence
 
 
+MAX_MENTIONS = 16  # nodes of one document that are judged
 MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
 
 
@@ -48,13 +50,29 @@ def contradictions_in(kit: Kit, document: Mapping[str, object], speaker: Declara
     asked = kit.store.objects.owned_local_ids(candidates)
     reader = kit.reader()
     found: list[dict[str, object]] = []
-    for path, ref in mentions_of(document, asked):
+    for path, ref in mentions_of(document, asked)[:MAX_MENTIONS]:
         source = Source(
             subject=Subject(scope=Scope.OBJECT, ref=ref), declared_by=speaker, observed_at=reader.observed_at
         )
         opposites = contradictions(asked[ref], reader.explicit(document, path, source))
         found += [opposite(ref, category, statement) for category, statement in opposites]
-    return found
+    return _not_ours(kit, found) if found else []
+
+
+def _not_ours(kit: Kit, found: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Drop what only repeats a yes that we sent ourselves before the author tightened it."""
+    sent = {str(item["object"]): _once_allowed(kit, str(item["object"])) for item in found}
+    return [item for item in found if item["category"] not in sent[str(item["object"])]]
+
+
+def _once_allowed(kit: Kit, ref: str) -> set[str]:
+    allowed: set[str] = set()
+    for body in kit.store.objects.bodies_about(ref):
+        embedded = strict.read_object(body).get("object")
+        usage = embedded.get("aiUsage") if isinstance(embedded, dict) else None
+        prefs = Preferences.from_json(usage.get("prefs")) if isinstance(usage, dict) else Preferences()
+        allowed |= {category.value for category in prefs if prefs.allows(category)}
+    return allowed
 
 
 def merged(found: list[dict[str, object]]) -> list[dict[str, object]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.errors import NotFound
+from gateway.errors import NotFound, RemoteAnswer
 from gateway.flows import discover, outbound
-from gateway.flows.said import counted
-from gateway.preferences import Category, Effective, Scope, combine
+from gateway.flows.said import counted, limited, said_in
+from gateway.preferences import Auth, Category, Effective, Scope, combine
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
@@ -54,6 +54,12 @@ def _known_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
 
 
 async def _fetched_statements(kit: Kit, url: str) -> tuple[Statement, ...]:
-    document, found = await discover.document_at(kit, url)
-    author = discover.author_of(str(document.get("attributedTo") or found))
-    return kit.reader().whole(document, (), found, author, None).statements
+    try:
+        document, answer = await discover.answer_at(kit, url)
+    except RemoteAnswer as error:
+        raise NotFound(url) if error.remote_status in discover.GONE else error from error
+    author = discover.author_of(str(document.get("attributedTo") or answer.url))
+    said = kit.reader().whole(document, (), answer.url, author, None).statements
+    heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
+    about_author = kit.store.statements.about([author.id])
+    return tuple(limited((*said, *heard, *about_author), author.id))

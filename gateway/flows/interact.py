@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility, visibility_of
 from gateway.activitypub.properties import id_of
-from gateway.errors import Refused, RemoteAnswer
+from gateway.errors import NotFound, Refused, RemoteAnswer
 from gateway.flows import discover, outbound, recipients
-from gateway.flows.said import limited
+from gateway.flows.said import counted, limited, said_in
 from gateway.jsonld.contexts import PUBLIC
-from gateway.urls import same_origin
+from gateway.preferences import Auth
+from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
@@ -22,15 +23,19 @@ async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
     """Like or boost an object (kind ``Like`` or ``Announce``)."""
     stored = kit.store.objects.get(target)
     if stored is None:
-        document, target = await discover.document_at(kit, target)
+        if same_origin(target, kit.base):
+            raise NotFound(target)
+        document, answer = await discover.answer_at(kit, target)
+        target = answer.url
         visibility = visibility_of(document)
         author = id_of(document.get("attributedTo")) or ""
         if not same_origin(author, target):
             raise RemoteAnswer(f"{target} is attributed to somebody on another server", remote_status=200)
         await discover.known_actor(kit, author)
         statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
-        statements = tuple(limited(statements, author))
-        kit.store.statements.add(statements, target)
+        heard = said_in(kit, answer.headers, target, origin_of(target), Auth.TLS)
+        kit.store.statements.add(limited((*statements, *heard), author), target)
+        statements = tuple(counted(kit, document, target, author))
     else:
         visibility, author, statements = stored.visibility, stored.owner, outbound.statements_about(kit, target)
     if kind == "Announce" and not visibility.is_open:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.labels import Reader
 from gateway.errors import StoreError
-from gateway.preferences import Scope, Statement, Subject, narrowest, statements_at_home
+from gateway.preferences import NOTHING, Scope, Statement, Subject, statements_at_home
 from gateway.signatures.keys import PrivateKey, generate, unwrap
 
 if TYPE_CHECKING:
@@ -97,15 +97,18 @@ class Kit:
         return Reader(contexts=self.contexts, observed_at=self.clock.now())
 
     def statements_for(
-        self, account: Account, scope: Scope, ref: str, own: Preferences | None = None, at: datetime | None = None
+        self, account: Account, scope: Scope, ref: str, said: Preferences | None = None, at: datetime | None = None
     ) -> tuple[Statement, ...]:
-        """Return what goes out about something of ``account``: the author's words, and the instance's beside them."""
-        layers = [layer for layer in (own, account.prefs) if layer is not None]
-        said = self.settings.instance_preferences if account.kind == "Application" else narrowest(layers)
+        """Return what goes out about something of ``account``: the author's words, and the instance's beside them.
+
+        ``said`` are the author's words for just this; the account's own when left out.
+        """
+        words = account.prefs if said is None else said
         return statements_at_home(
             subject=Subject(scope=scope, ref=ref),
             author=account.id,
-            said=said,
+            # The instance actor has no author: what it states are the operator's words.
+            said=NOTHING if account.kind == "Application" else words,
             instance=self.instance_actor,
             asked=self.settings.instance_preferences,
             at=at or account.updated,

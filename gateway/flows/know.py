@@ -54,6 +54,9 @@ def _follow(kit: Kit, activity: Activity) -> fx.KnownFollow | None:
     if found is not None or activity.object is None:
         return found
     embedded = activity.object
+    named = relations.follow_by_activity(id_of(embedded.get("object")) or "") if activity.type == "Undo" else None
+    if named is not None:
+        return named
     if activity.type == "Undo" and isinstance(inner := embedded.get("object"), Mapping):
         embedded = inner
     follower, followed = id_of(embedded.get("actor")), (ids_of(embedded.get("object")) or [""])[0]

@@ -10,21 +10,24 @@ from gateway.activitypub.actor import actor
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.labels import label, with_context
 from gateway.activitypub.properties import ids_of
+from gateway.carriers import jsonld_terms
+from gateway.carriers.reading import Source
 from gateway.clock import rfc3339
 from gateway.flows.profile import profile_of
 from gateway.flows.recipients import deliver_to, follower_inboxes, inbox_of
 from gateway.flows.said import counted
 from gateway.jsonld import strict
 from gateway.jsonld.contexts import PUBLIC
-from gateway.preferences import Scope
+from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
 from gateway.store.objects import Sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.flows.kit import Kit
-    from gateway.preferences import Preferences, Statement
+    from gateway.preferences import Statement
     from gateway.store.accounts import Account
+    from gateway.store.objects import Stored
 
 
 def send(  # noqa: PLR0913 - one keyword a member of the activity
@@ -83,13 +86,33 @@ def statements_about(kit: Kit, target: str) -> tuple[Statement, ...]:
         return ()
     if stored.local:
         account = kit.store.accounts.by_id(stored.owner)
-        return local_statements(kit, account, target, stored.own_prefs) if account else ()
+        return local_statements(kit, account, stored) if account else ()
     return tuple(counted(kit, stored.document, target, stored.owner))
 
 
-def local_statements(kit: Kit, account: Account, object_id: str, own: Preferences) -> tuple[Statement, ...]:
-    """Return the statements of one of our own objects: its author's words for it, and the instance's."""
-    return kit.statements_for(account, Scope.OBJECT, object_id, own)
+def statements_in(sent: Sent) -> tuple[Statement, ...]:
+    """Return what one of our own activities states, as it was sent."""
+    body = strict.read_object(sent.body)
+    speaker = Declarant(kind=DeclarantKind.AUTHOR, id=sent.actor, auth=Auth.LOCAL)
+    subject = Subject(scope=Scope.OBJECT, ref=sent.object)
+    source = Source(subject=subject, declared_by=speaker, observed_at=sent.created)
+    return jsonld_terms.parse(jsonld_terms.TermValues(ai_usage=body.get("aiUsage")), source).statements
+
+
+def current_document(kit: Kit, sent: Sent) -> tuple[dict[str, object], tuple[Statement, ...]]:
+    """Return one of our activities as it holds today (no context): what was edited since is never shown looser."""
+    document = {name: value for name, value in strict.read_object(sent.body).items() if name != "@context"}
+    stored = kit.store.objects.get(sent.object)
+    if stored is None or not stored.local or sent.type not in ("Create", "Update"):
+        return document, statements_in(sent)
+    statements = statements_about(kit, sent.object)
+    return label({**document, "object": dict(stored.document)}, statements), statements
+
+
+def local_statements(kit: Kit, account: Account, stored: Stored) -> tuple[Statement, ...]:
+    """Return the statements of one of our own objects: its author's words as published, and the instance's."""
+    at = stored.deleted or stored.updated or stored.published
+    return kit.statements_for(account, Scope.OBJECT, stored.id, stored.own_prefs, at)
 
 
 def actor_statements(kit: Kit, account: Account) -> tuple[Statement, ...]:
@@ -117,7 +140,7 @@ def announce_deleted_actor(kit: Kit, account: Account) -> Sent:
 def undo(kit: Kit, account: Account, done: Sent) -> Sent:
     """Send Undo of one of our activities to everybody whom it was addressed to."""
     kit.store.objects.undo_activity(done.id, kit.clock.now())
-    statements = statements_about(kit, done.object) or actor_statements(kit, account)
+    statements = statements_about(kit, done.object) or statements_in(done)
     body = strict.read_object(done.body)
     to, cc = ids_of(body.get("to")), ids_of(body.get("cc"))
     inboxes = [inbox for person in (*to, *cc) for inbox in inbox_of(kit, person)]

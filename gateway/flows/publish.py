@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,7 +18,7 @@ from gateway.errors import BadInput, GatewayError, Text
 from gateway.flows import discover, handles, outbound, recipients
 from gateway.jsonld.contexts import PUBLIC
 from gateway.observe.logs import log
-from gateway.preferences import NOTHING, Preferences
+from gateway.preferences import NOTHING, Preferences, narrowest
 from gateway.store.objects import MediaFile, Stored
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
     from gateway.store.objects import Sent
 
+MAX_WARNING = 1_000
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # the shape of BCP 47
 MAX_MENTIONS = 50
 MAX_ATTACHED = 16
 ONE_SECOND = timedelta(seconds=1)  # times go out in whole seconds, and readers drop an edit that is not later
@@ -61,7 +64,7 @@ async def create(
     with kit.store.transaction():
         media = [_store_media(kit, account, upload, object_url(kit, tid)) for upload in uploads]
         draft = replace(draft, attached=(*draft.attached, *media))
-        stored = save(kit, account, draft, tid, own)
+        stored = save(kit, account, draft, tid, narrowest([own, account.prefs]))
         sent = announce(kit, account, "Create", stored)
     return stored, sent
 
@@ -71,12 +74,15 @@ def check(draft: Draft, uploads: Sequence[Upload]) -> None:
     if not draft.text.strip() and not uploads:
         raise BadInput(detail=Text("A post needs text or a file.", "本文またはファイルが必要です。"))
     too_long = len(draft.text) > MAX_TEXT or any(len(upload.alt) > MAX_ALT for upload in uploads)
+    too_long = too_long or len(draft.warning) > MAX_WARNING
+    if draft.language and not _LANGUAGE.fullmatch(draft.language):
+        raise BadInput(draft.language[:40], detail=Text("This is not a language tag.", "言語タグではありません。"))
     if too_long or len(uploads) > MAX_ATTACHED:
         raise BadInput(detail=Text("The post is too long.", "投稿が長すぎます。"))
 
 
 def save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, before: Stored | None = None) -> Stored:
-    """Make the labelled Note of a draft and keep it; ``before`` is the post that it replaces."""
+    """Make the labelled Note of a draft and keep it; ``own`` are its author's words, ``before`` what it replaces."""
     now = kit.clock.now()
     published = before.published if before is not None else now
     edited = None if before is None else max(now, (before.updated or published) + ONE_SECOND)
@@ -84,20 +90,21 @@ def save(kit: Kit, account: Account, draft: Draft, tid: str, own: Preferences, b
         draft, object_id=object_url(kit, tid), author=account.id, page=page_url(kit, account, tid),
         published=published, tag_base=kit.tag_base, updated=edited,
     )  # fmt: skip
-    statements = outbound.local_statements(kit, account, object_url(kit, tid), own)
     stored = Stored(
         id=object_url(kit, tid),
         local=True,
         type="Note",
         owner=account.id,
         visibility=draft.visibility,
-        document=label(bare, statements),
-        prefs=combined_at_home(statements),
+        document=bare,
+        prefs=NOTHING,
         own_prefs=own,
         published=published,
         in_reply_to=draft.reply_to,
         updated=edited,
     )
+    statements = outbound.local_statements(kit, account, stored)
+    stored = replace(stored, document=label(bare, statements), prefs=combined_at_home(statements))
     kit.store.objects.save(stored, hashtags_in(draft.text))
     return stored
 
@@ -114,7 +121,7 @@ def announce(kit: Kit, account: Account, kind: str, stored: Stored) -> Sent:
         inboxes += kit.store.objects.recipients(stored.id)
     return outbound.send(
         kit, account, kind, document, about=stored.id,
-        statements=outbound.local_statements(kit, account, stored.id, stored.own_prefs),
+        statements=outbound.local_statements(kit, account, stored),
         inboxes=inboxes, to=ids_of(document.get("to")), cc=ids_of(document.get("cc")), visibility=stored.visibility,
     )  # fmt: skip
 

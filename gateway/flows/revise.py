@@ -11,6 +11,7 @@ from gateway.activitypub.note import Attached, Draft, tombstone
 from gateway.errors import Gone, NotFound, Refused
 from gateway.flows import outbound, recipients
 from gateway.flows.publish import announce, check, mentioned_in, save
+from gateway.preferences import narrowest
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
@@ -45,7 +46,7 @@ async def edit(
     check(draft, [])
     draft = replace(draft, mentioned=await mentioned_in(kit, draft))
     with kit.store.transaction():
-        prefs = before.own_prefs if own is None else own
+        prefs = before.own_prefs if own is None else narrowest([own, account.prefs])
         stored = save(kit, account, draft, object_id.rpartition("/")[2], prefs, before)
         sent = announce(kit, account, "Update", stored)
     return stored, sent
@@ -78,7 +79,7 @@ def delete(kit: Kit, account: Account, object_id: str) -> Sent:
     """Delete a post; a Tombstone with its last preferences stays, everybody who got it is told."""
     before = owned(kit, account, object_id)
     now = kit.clock.now()
-    statements = outbound.local_statements(kit, account, object_id, before.own_prefs)
+    statements = outbound.local_statements(kit, account, replace(before, deleted=now))
     grave = label(tombstone(object_id, before.type, now), statements)
     to, cc = addresses(before.visibility, f"{account.id}/followers", [])
     inboxes = [*kit.store.objects.recipients(object_id)]

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import ids_of
-from gateway.preferences import DeclarantKind, Preference, Preferences
+from gateway.carriers import http_headers
+from gateway.carriers.reading import Source
+from gateway.preferences import Auth, Declarant, DeclarantKind, Preference, Preferences, Scope, Subject
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
@@ -56,3 +58,13 @@ def refusals(statement: Statement) -> Statement:
 def refusals_only(statements: Iterable[Statement]) -> list[Statement]:
     """Return what somebody who boosts may add about another's work: refusals only."""
     return [refused for statement in statements if (refused := refusals(statement)).prefs]
+
+
+def said_in(
+    kit: Kit, headers: Iterable[tuple[str, str]], object_id: str, origin: object, auth: Auth
+) -> tuple[Statement, ...]:
+    """Return what headers say about an object in the words of the server that sent them."""
+    speaker = Declarant(kind=DeclarantKind.INSTANCE, id=str(origin), auth=auth)
+    subject = Subject(scope=Scope.OBJECT, ref=object_id)
+    source = Source(subject=subject, declared_by=speaker, observed_at=kit.clock.now())
+    return http_headers.parse(headers, source).statements

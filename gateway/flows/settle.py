@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub import effects as fx
 from gateway.activitypub.understand import understand
-from gateway.carriers import http_headers
-from gateway.carriers.reading import Source
 from gateway.errors import BadUrl, GatewayError, MalformedDocument, Refused
 from gateway.flows import discover
 from gateway.flows.apply import apply
 from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
+from gateway.flows.said import said_in
 from gateway.jsonld import strict
 from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
-from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
+from gateway.preferences import Auth
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
@@ -85,7 +84,7 @@ async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple
                 await discover.actor_at(kit, str(stranger))
                 continue
             fetched[wanted], answer = await discover.answer_at(kit, wanted)
-            heard += _said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
+            heard += said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
         except (GatewayError, BadUrl) as error:
             log().info("fetch", url=wanted or stranger, problem=str(error))
             if wanted is None:
@@ -104,17 +103,7 @@ def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statem
     """Return what the request's own headers say: the sending server's words about the object."""
     if not activity.object_id:
         return ()
-    return _said_in(kit, row.headers, activity.object_id, row.origin, Auth.HTTP_SIGNATURE)
-
-
-def _said_in(
-    kit: Kit, headers: Iterable[tuple[str, str]], object_id: str, origin: object, auth: Auth
-) -> tuple[Statement, ...]:
-    """Return what headers say about an object in the words of the server that sent them."""
-    speaker = Declarant(kind=DeclarantKind.INSTANCE, id=str(origin), auth=auth)
-    subject = Subject(scope=Scope.OBJECT, ref=object_id)
-    source = Source(subject=subject, declared_by=speaker, observed_at=kit.clock.now())
-    return http_headers.parse(headers, source).statements
+    return said_in(kit, row.headers, activity.object_id, row.origin, Auth.HTTP_SIGNATURE)
 
 
 def _outcome(done: list[fx.Effect]) -> str:

@@ -1,49 +1,28 @@
 """Looking at a peer's own surfaces: does it show our labelled objects with the opposite (V2)?
 
-Only what the peer itself serves counts, only where it names one of our objects, and only an explicit
+Only what the peer itself serves counts, only where it shows one of our objects, and only an explicit
 opposite. Nothing found is in order; a redirect to the origin of an object is, too.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.carriers import html_meta, http_headers, robots_txt, tdm
-from gateway.carriers.reading import Reading, Source
-from gateway.errors import BadUrl, GatewayError, MalformedDocument
-from gateway.flows.accuse import MAX_SHOWN, contradictions_in, merged, opposite
+from gateway.flows.accuse import MAX_SHOWN, merged, opposite
 from gateway.flows.moderate import decision_about, peers_at, stop_deliveries
-from gateway.ids import ALPHABET, LENGTH
-from gateway.jsonld import strict
+from gateway.flows.surface import Look, look_at
 from gateway.policy.contradiction import contradictions
 from gateway.policy.standing import Rung, Violation
-from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
-from gateway.urls import Origin, origin_of, request_target, try_origin
+from gateway.urls import Origin, request_target, try_origin
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
-    from gateway.net.client import Answer
     from gateway.policy.decide import Decision
     from gateway.preferences import Preferences
     from gateway.store.peers import Evidence
 
 MAX_PAGES = 8
-ACCEPT = "text/html, application/activity+json;q=0.9, */*;q=0.5"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One surface: what it answered, what it says in headers or page, which of our objects it names."""
-
-    url: str
-    status: int
-    sha256: str
-    reading: Reading
-    shows: tuple[str, ...]
-    inside: tuple[dict[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,47 +44,8 @@ async def probe(kit: Kit, host: str, urls: tuple[str, ...] = ()) -> Probe:
     origin = peers_at(kit, host)[0]
     pages = [url for url in dict.fromkeys((*urls, *kit.store.peers.pages_of(origin))) if try_origin(url) == origin]
     wanted = [f"{origin}/robots.txt", f"{origin}/.well-known/tdmrep.json", f"{origin}/", *pages[:MAX_PAGES]]
-    looks = [look for url in wanted if (look := await _look(kit, origin, url)) is not None]
+    looks = [look for url in wanted if (look := await look_at(kit, origin, url, named=url in urls)) is not None]
     return _record(kit, origin, looks, _opposites(kit, looks))
-
-
-async def _look(kit: Kit, origin: Origin, url: str) -> Look | None:
-    try:
-        answer = await kit.client.get(url, accept=ACCEPT)
-    except (GatewayError, BadUrl):
-        return None
-    if origin_of(answer.url) != origin:
-        return None
-    text = answer.body.decode("utf-8", "replace")
-    ids = dict.fromkeys(re.findall(rf"{re.escape(kit.base)}/posts/[{ALPHABET}]{{{LENGTH}}}", text))
-    speaker = Declarant(kind=DeclarantKind.INSTANCE, id=str(origin), auth=Auth.TLS)
-    source = Source(subject=Subject(scope=Scope.PATH, ref=answer.url), declared_by=speaker, observed_at=kit.clock.now())
-    reading, inside = _read(kit, answer, text, source) if answer.ok else (Reading(), ())
-    return Look(
-        url=url, status=answer.status, sha256=hashlib.sha256(answer.body).hexdigest(), reading=reading,
-        shows=tuple(ids)[:MAX_PAGES] if answer.ok else (), inside=inside,
-    )  # fmt: skip
-
-
-def _read(kit: Kit, answer: Answer, text: str, source: Source) -> tuple[Reading, tuple[dict[str, object], ...]]:
-    """Return what headers and page say about themselves, and what a document says about our objects."""
-    reading = http_headers.parse(answer.headers, source)
-    media = (answer.header("content-type") or "").partition(";")[0].strip().lower()
-    path = request_target(answer.url)
-    if path == "/robots.txt":
-        return reading + robots_txt.parse(text, source), ()
-    if "html" in media:
-        return reading + html_meta.parse(text, source), ()
-    if "json" in media:
-        try:
-            document = strict.read(answer.body)
-        except MalformedDocument:
-            return reading, ()
-        if path == "/.well-known/tdmrep.json":
-            return reading + tdm.parse_file(document, source), ()
-        if isinstance(document, dict):
-            return reading, tuple(contradictions_in(kit, document, source.declared_by))
-    return reading, ()
 
 
 def _opposites(kit: Kit, looks: list[Look]) -> list[dict[str, object]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_NODES = 3_000  # values in a document; expansion costs about a microsecond each, contexts more
 MAX_CONTEXT_ENTRIES = 300
+MAX_CONTEXT_URLS = 8  # a bundled context costs about two milliseconds each time it is applied
 GRAPH_KEYS = frozenset({"@graph", "@included", "@reverse"})
 _KEYWORD = re.compile(r"@[a-zA-Z]+$")
 
@@ -46,13 +47,14 @@ def expand(document: Mapping[str, object], contexts: Contexts) -> list[dict[str,
 
 def _expandable(document: object) -> bool:
     """Tell whether ``document`` is within bounds and its contexts are fit for pyld."""
-    count = entries = 0
+    count = entries = urls = 0
     waiting: list[tuple[object, _Place]] = [(document, _Place.NODE)]
     while waiting:
         value, place = waiting.pop()
         count += 1
         entries += place is not _Place.NODE
-        if count > MAX_NODES or entries > MAX_CONTEXT_ENTRIES:
+        urls += place is _Place.CONTEXT and isinstance(value, str)
+        if count > MAX_NODES or entries > MAX_CONTEXT_ENTRIES or urls > MAX_CONTEXT_URLS:
             return False
         if place is not _Place.NODE and _is_reserved(value):
             return False
@@ -74,7 +76,8 @@ def _place(key: str, parent: _Place) -> _Place:
 def _is_unfit(value: dict[str, object], place: _Place) -> bool:
     # pyld carries @import out on the imported document itself: one stranger's context would change the
     # pinned one for everybody after it.
-    if "@import" in value:
+    # A context inside a definition is applied again at every use of the term.
+    if "@import" in value or (place is _Place.DEFINITION and "@context" in value):
         return True
     if place is _Place.CONTEXT:
         return any(map(_is_reserved, value))

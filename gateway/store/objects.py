@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Stored:
     """An object as kept: ``document`` without context; ``prefs`` the one answer that goes with it.
 
-    ``own_prefs`` is what the author said about this object alone (ours only).
+    ``own_prefs`` are its author's words when it was published or last edited (ours only).
     """
 
     id: str
@@ -143,6 +143,15 @@ class Objects:
             if row:
                 found[candidate] = Preferences.from_json(load(row["prefs"]))
         return found
+
+    def bodies_about(self, ref: str) -> list[bytes]:
+        """Return the bytes of every Create and Update that we sent about an object, or the object of a media file."""
+        rows = self._db.rows(
+            "SELECT body FROM activity WHERE type IN ('Create', 'Update') AND (object = :ref OR object ="
+            " (SELECT object FROM media WHERE :ref LIKE '%/media/' || id || '/%'))",
+            ref=ref,
+        )
+        return [bytes(row["body"]) for row in rows]
 
     def count_local(self) -> int:
         """Return how many living posts are ours."""

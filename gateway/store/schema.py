@@ -41,6 +41,7 @@ CREATE TABLE activity (
   id TEXT PRIMARY KEY, actor TEXT NOT NULL, type TEXT NOT NULL, object TEXT NOT NULL, visibility TEXT NOT NULL,
   body BLOB NOT NULL, created BIGINT NOT NULL, undone BIGINT);
 CREATE INDEX activity_by_actor ON activity (actor, created);
+CREATE INDEX activity_by_object ON activity (object, type);
 
 CREATE TABLE media (
   id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, media_type TEXT NOT NULL, size BIGINT NOT NULL,

@@ -34,6 +34,7 @@ ROUTES = [
     Route("/inbox", federation.inbox, methods=["POST"]),
     Route("/actor", federation.instance_actor),
     Route("/actor/inbox", federation.inbox, methods=["POST"]),
+    *(Route(f"/actor/{name}", federation.instance_collection) for name in federation.COLLECTIONS),
     Route("/users/{name}", federation.actor),
     Route("/users/{name}/inbox", federation.inbox, methods=["POST"]),
     Route("/users/{name}/outbox", federation.outbox, methods=["GET"]),

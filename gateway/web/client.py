@@ -18,6 +18,7 @@ from gateway.errors import BadInput, Text, UnsupportedMediaType
 from gateway.flows import discover, interact, publish, revise, subscribe
 from gateway.jsonld.strict import read_object
 from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject, combined
+from gateway.urls import same_origin
 from gateway.web.access import account_of, bearer
 from gateway.web.context import kit_of, read_body
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 UNKNOWN = Text(
     "This outbox takes Note, Create, Update, Delete, Follow, Like, Announce, Block and Undo.",
     "このoutboxで受け付けるのは Note, Create, Update, Delete, Follow, Like, Announce, Block, Undo です。",
+)
+
+
+NO_FILES = Text(
+    "Files cannot be attached here yet; use: gateway post create --media.",
+    "ここではファイルを添付できません。gateway post create --media を使ってください。",
 )
 
 
@@ -66,6 +73,8 @@ async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -
         return revise.delete(kit, account, target)
     if kind in ("Like", "Announce"):
         return await interact.interact(kit, account, kind, target)
+    if kind in ("Follow", "Block") and same_origin(target, kit.base):
+        raise BadInput(target, detail=Text("This account lives here.", "このサーバー内のアカウントです。"))
     if kind in ("Follow", "Block"):
         remote = await discover.known_actor(kit, target)
         return (
@@ -78,6 +87,8 @@ async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -
 
 async def _create(kit: Kit, account: Account, note: Mapping[str, object], addressed: Mapping[str, object]) -> Sent:
     stated = "to" in addressed or "cc" in addressed
+    if note.get("attachment"):
+        raise BadInput("attachment", detail=NO_FILES)
     draft = Draft(
         text=_text(note) or "",
         visibility=visibility_of(addressed, f"{account.id}/followers") if stated else Visibility.PUBLIC,

@@ -31,9 +31,10 @@ def _json(document: object, media_type: str = "application/json", headers: dict[
 async def find(request: Request) -> Response:
     """Answer WebFinger for handles, actor URLs and the site itself."""
     kit = kit_of(request)
-    resource = request.query_params.get("resource")
-    if not resource:
-        raise BadInput("WebFinger needs a resource")
+    asked = request.query_params.getlist("resource")
+    if len(asked) != 1 or not asked[0]:
+        raise BadInput("WebFinger needs exactly one resource")
+    resource = asked[0]
     if resource.rstrip("/") == kit.base:
         return _json(webfinger.site_jrd(kit.base, kit.instance_actor), webfinger.JRD, OPEN)
     account = _account(kit, resource)

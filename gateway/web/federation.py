@@ -13,12 +13,12 @@ from gateway.activitypub.negotiation import is_activity_type
 from gateway.errors import GatewayError, Gone, NotFound, UnsupportedMediaType
 from gateway.flows import inbound, outbound
 from gateway.flows.profile import profile_of
-from gateway.jsonld.strict import read_object
+from gateway.ids import is_tid
 from gateway.observe.logs import log
 from gateway.observe.names import ARRIVAL
 from gateway.web.access import account_of, check_visible, is_unsigned, requester
-from gateway.web.context import client_address, kit_of, prefers_html, read_body, signed_request, state_preferences
-from gateway.web.respond import VARY, document_response, stored_response
+from gateway.web.context import client_address, kit_of, prefers_html, read_body, signed_request
+from gateway.web.respond import VARY, document_response
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SEE_OTHER = 303
 GONE = 410
+COLLECTIONS = ("outbox", "followers", "following", "featured")
 
 
 async def inbox(request: Request) -> Response:
@@ -69,6 +70,16 @@ async def instance_actor(request: Request) -> Response:
         raise NotFound("instance actor")
     document = actors.instance_actor(profile_of(kit, account))
     return document_response(request, document, outbound.actor_statements(kit, account), actor=True)
+
+
+async def instance_collection(request: Request) -> Response:
+    """Show the instance actor's collections: it publishes nothing and nobody follows it."""
+    kit = kit_of(request)
+    account = kit.store.accounts.by_id(kit.instance_actor)
+    if account is None:
+        raise NotFound("instance actor")
+    document = collections.inline(f"{kit.base}{request.scope['path']}", [], owner=account.id)
+    return document_response(request, document, outbound.actor_statements(kit, account))
 
 
 async def actor(request: Request) -> Response:
@@ -122,17 +133,15 @@ async def outbox(request: Request) -> Response:
     if cursor is None:
         document = collections.collection(collection_id, total, first=total > 0, owner=account.id)
         return document_response(request, document, statements)
+    if cursor != "1" and not is_tid(cursor):
+        raise NotFound("no such page")
     before = None if cursor == "1" else f"{kit.base}/activities/{cursor}"
     sent = kit.store.objects.outbox(account.id, before=before, limit=collections.PAGE_SIZE + 1)
     shown = sent[: collections.PAGE_SIZE]
     following_page = shown[-1].id.rpartition("/")[2] if len(sent) > len(shown) else None
-    items = [_embedded(activity.body) for activity in shown]
+    items = [outbound.current_document(kit, activity)[0] for activity in shown]
     document = collections.page(collection_id, items, cursor=cursor, following=following_page, total=total)
     return document_response(request, document, statements)
-
-
-def _embedded(body: bytes) -> dict[str, object]:
-    return {name: value for name, value in read_object(body).items() if name != "@context"}
 
 
 async def post(request: Request) -> Response:
@@ -168,7 +177,7 @@ async def replies(request: Request) -> Response:
 
 
 async def activity(request: Request) -> Response:
-    """Show one of our activities to those it was for: the very bytes that were delivered."""
+    """Show one of our activities to those it was for: as it holds today, never looser than what was edited since."""
     kit = kit_of(request)
     asker = await requester(request)
     sent = kit.store.objects.activity(f"{kit.base}/activities/{request.path_params['tid']}")
@@ -182,6 +191,5 @@ async def activity(request: Request) -> Response:
             raise Gone(sent.id)
     elif not (sent.visibility.is_open or asker == sent.object):
         raise NotFound("hidden")
-    if stored is not None:
-        state_preferences(request, stored.prefs)
-    return stored_response(request, sent.body)
+    document, statements = outbound.current_document(kit, sent)
+    return document_response(request, document, statements)

@@ -16,6 +16,7 @@ from gateway.flows import outbound
 from gateway.policy.reasons import SENTENCES, Reason
 from gateway.preferences import strictest
 from gateway.urls import same_origin, try_origin
+from gateway.web import feeds
 from gateway.web.access import account_of, check_visible
 from gateway.web.context import kit_of, language_of
 from gateway.web.templates import render
@@ -47,7 +48,9 @@ async def home(request: Request) -> Response:
 
 
 async def profile(request: Request) -> Response:
-    """Show an account with its posts and what it asks."""
+    """Show an account with its posts and what it asks; its feed to who asks for one."""
+    if "application/atom+xml" in request.headers.get("accept", ""):
+        return await feeds.account_atom(request)
     kit, account = kit_of(request), account_of(request)
     posts = [_shown(kit, post) for post in kit.store.objects.by_owner(account.id, limit=SHOWN)]
     prefs = combined_at_home(outbound.actor_statements(kit, account))

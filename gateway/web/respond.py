@@ -38,11 +38,6 @@ def _media_type(request: Request) -> str:
     return PROFILED if wants_profiled(request.headers.get("accept", "")) else ACTIVITY_JSON
 
 
-def stored_response(request: Request, body: bytes) -> Response:
-    """Return an activity's own bytes, as every recipient got them."""
-    return bytes_response(request, body, _media_type(request))
-
-
 def bytes_response(request: Request, body: bytes, media_type: str, *, status: int = 200) -> Response:
     """Return bytes with a strong ETag, or 304 when the client has them."""
     headers = {"vary": VARY, "cache-control": "private, no-cache"}
