@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gateway.flows.kit import Kit
-    from gateway.preferences import Declarant, Statement
+    from gateway.preferences import Statement
 
 MAX_ATTACHED = 32
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.net.client import Answer
 
 MAX_SHOWN = 8
-MIN_TEXT = 20  # shorter texts stand on too many pages by chance
+MIN_TEXT = 5  # shorter texts stand on too many pages by chance
 ACCEPT = "text/html, application/activity+json;q=0.9, */*;q=0.5"
 _CANONICAL = re.compile(r"<(?:link|meta)\b[^<>]{0,300}(?:canonical|og:url)[^<>]{0,300}>", re.IGNORECASE)
 

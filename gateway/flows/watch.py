@@ -42,9 +42,11 @@ async def probe(kit: Kit, host: str, urls: tuple[str, ...] = ()) -> Probe:
     Pages are also found through what the peer boosted and through its known actors.
     """
     origin = peers_at(kit, host)[0]
-    pages = [url for url in dict.fromkeys((*urls, *kit.store.peers.pages_of(origin))) if try_origin(url) == origin]
+    # Named pages show a post because an admin or the peer's own boost says so.
+    named = dict.fromkeys((*urls, *kit.store.peers.boosts_of(origin)))
+    pages = [url for url in dict.fromkeys((*named, *kit.store.peers.pages_of(origin))) if try_origin(url) == origin]
     wanted = [f"{origin}/robots.txt", f"{origin}/.well-known/tdmrep.json", f"{origin}/", *pages[:MAX_PAGES]]
-    looks = [look for url in wanted if (look := await look_at(kit, origin, url, named=url in urls)) is not None]
+    looks = [look for url in wanted if (look := await look_at(kit, origin, url, named=url in named)) is not None]
     return _record(kit, origin, looks, _opposites(kit, looks))
 
 

@@ -62,13 +62,13 @@ def read_object(body: bytes) -> dict[str, object]:
 
 def _check_shape(body: bytes) -> None:
     bare = _STRING.sub(b"", body)
-    if len(bare.translate(None, _NOT_COUNTED)) > MAX_MEMBERS:
-        raise MalformedDocument("too many members")
     depth = 0
     for byte in bare.translate(None, _NOT_BRACKETS):
         depth += 1 if byte in _OPEN else -1
         if depth > MAX_DEPTH:
             raise MalformedDocument("nested too deeply")
+    if len(bare.translate(None, _NOT_COUNTED)) > MAX_MEMBERS:
+        raise MalformedDocument("too many members")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

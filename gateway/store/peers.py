@@ -108,23 +108,23 @@ class Peers:
         )
         return [row["origin"] for row in rows]
 
-    def pages_of(self, origin: Origin, limit: int = 8) -> list[str]:
-        """Return addresses on an origin that may show our posts: what it boosted, its actors' pages and outboxes."""
-        prefix = f"{origin}/%"
-        boosts = self._db.rows(
+    def boosts_of(self, origin: Origin, limit: int = 8) -> list[str]:
+        """Return the newest addresses on an origin under which it boosted our posts."""
+        rows = self._db.rows(
             "SELECT i.activity AS url FROM interaction i JOIN object o ON o.id = i.object WHERE i.kind = 'Announce'"
             " AND o.local = 1 AND i.activity LIKE :prefix ORDER BY i.created DESC LIMIT :limit",
-            prefix=prefix, limit=limit,
+            prefix=f"{origin}/%", limit=limit,
         )  # fmt: skip
-        documents = [
-            load(row["document"])
-            for row in self._db.rows(
-                "SELECT document FROM remote_actor WHERE origin = :o AND gone IS NULL ORDER BY fetched DESC LIMIT 3",
-                o=str(origin),
-            )
-        ]
-        pages = [document.get(name) for document in documents for name in ("url", "outbox")]
-        return [*(row["url"] for row in boosts), *(page for page in pages if isinstance(page, str))]
+        return [row["url"] for row in rows]
+
+    def pages_of(self, origin: Origin) -> list[str]:
+        """Return the pages and outboxes of an origin's known actors: they may show our posts."""
+        rows = self._db.rows(
+            "SELECT document FROM remote_actor WHERE origin = :o AND gone IS NULL ORDER BY fetched DESC LIMIT 3",
+            o=str(origin),
+        )
+        pages = [load(row["document"]).get(name) for row in rows for name in ("url", "outbox")]
+        return [page for page in pages if isinstance(page, str)]
 
     @staticmethod
     def _peer(row: dict[str, Any], now: datetime) -> Peer:

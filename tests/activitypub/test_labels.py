@@ -17,6 +17,7 @@ from gateway.preferences import Scope, Statement, Subject, combined
 READER = Reader(contexts=pinned(), observed_at=AT)
 RENAMED = {"stillAsking": "https://w3id.org/fep/1e38#contentUsage"}
 POST = "https://gw.example/posts/1"
+FILE = "https://gw.example/media/1/a.png"
 
 
 def read(document: dict[str, Any], *path: str | int) -> tuple[dict[str, str], list[str]]:
@@ -153,7 +154,9 @@ def test_everything_signed_is_found() -> None:
         ({"type": "Announce", "id": "a", "object": [{"id": POST}]}, [(), ("object", 0)]),
         ({"type": "Announce", "id": "a", "object": [POST, "https://x.example"]}, []),
         ({"type": "Create", "id": "a", "object": {"id": "n", "quote": {"id": POST}}}, [("object", "quote")]),
-        ({"id": "n", "attachment": [{"type": "Image", "url": POST}]}, [("attachment", 0)]),
+        ({"id": "n", "attachment": [{"type": "Image", "url": FILE}]}, [("attachment", 0)]),
+        ({"id": "n", "attachment": [{"type": "Document", "url": POST}]}, []),
+        ({"type": "Like", "id": "a", "object": POST}, []),
         ({"id": "n", "attachment": [{"type": "Image", "url": [POST]}]}, []),
         ({"id": "n", "url": POST}, []),
         ({"type": "Follow", "object": POST}, []),
@@ -162,4 +165,4 @@ def test_everything_signed_is_found() -> None:
 )
 def test_who_speaks_about_our_objects(document: dict[str, object], paths: list[tuple[object, ...]]) -> None:
     """The object itself, an activity on it, and a media node with its URL speak about it; a mere mention does not."""
-    assert [path for path, ref in mentions_of(document, {POST: None}) if ref == POST] == paths
+    assert [path for path, ref in mentions_of(document, {POST: None, FILE: None}) if ref in (POST, FILE)] == paths

@@ -198,7 +198,7 @@ async def _other_code_paths(scene: Scene) -> None:
         answers = [
             await scene.victim.get(scene.post.id),
             await scene.victim.get(f"{BASE}/posts/none"),
-            await scene.victim.get(f"{ALICE}/outbox?page=nonsense"),
+            await scene.victim.get(f"{ALICE}/outbox?page=1"),
             await client.get(scene.post.id),
             await client.get("/nothing/here"),
             await client.put("/inbox"),
@@ -696,7 +696,7 @@ async def _evidence_elsewhere(scene: Scene) -> None:
 @case("LAB-EVID-004")
 async def _one_bad_day(scene: Scene) -> None:
     origin, url = origin_of(scene.victim.base), f"{scene.victim.base}/@v"
-    shown = f'<a href="{scene.post.id}">x</a>'
+    shown = f'<link rel="canonical" href="{scene.post.id}">'
     turned = f'<meta name="content-usage" content="train-ai=y">{shown}'
 
     async def look(page: str) -> Action:
@@ -730,7 +730,7 @@ async def _private_words(scene: Scene) -> None:
     assert (await scene.mallory.post(SHARED_INBOX, boost)).status_code == 403
     scene.victim.serve(
         f"{scene.victim.base}/@v",
-        f'<meta name="content-usage" content="train-ai=y">{secret} <a href="{scene.post.id}">x</a>',
+        f'<meta name="content-usage" content="train-ai=y">{secret} <link rel="canonical" href="{scene.post.id}">',
     )
     await probe(scene.kit, "victim.example")
     rows = scene.kit.store.database.rows("SELECT * FROM observation")

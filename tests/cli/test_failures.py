@@ -106,7 +106,9 @@ def test_a_silent_host_exits_with_6(shell: Shell) -> None:
     assert "plain http" in shell.fails(6, "lookup", "http://peer.example/")
     peer.serve("/broken", "{}", status=500, content_type="application/activity+json")
     result = shell.run("lookup", f"{peer.base}/broken")
-    assert (result.exit_code, result.stdout) == (6, "{}\n")
+    assert (result.exit_code, result.stdout) == (6, "")
+    peer.serve("/shut", '{"code": "refused-by-rule"}', status=403, content_type="application/problem+json")
+    assert "refused-by-rule" in shell.fails(4, "lookup", f"{peer.base}/shut")
 
 
 def test_a_database_that_is_none_exits_with_1(shell: Shell) -> None:

@@ -9,7 +9,7 @@ from flows.scenes import ALICE, arrives, home_of, published
 from world import BASE
 
 from gateway.carriers.jsonld_terms import CONTEXT
-from gateway.errors import NotFound, RemoteAnswer
+from gateway.errors import NotFound
 from gateway.flows import discover
 from gateway.flows.inspect import explain
 from gateway.preferences import Category
@@ -74,7 +74,7 @@ async def test_an_unknown_note_is_fetched_and_not_kept(world: World) -> None:
     found = await explain(home.kit, note["id"], use=Category.TRAIN_GEN, consumer="crawler.example")
     assert (found.fetched, found.consumer, found.answers[0].answer) == (True, "crawler.example", "n")
     assert home.kit.store.objects.get(note["id"]) is None
-    with pytest.raises(RemoteAnswer):
+    with pytest.raises(NotFound):
         await explain(home.kit, "https://peer.example/nothing")
 
 

@@ -82,7 +82,7 @@ def test_pages_that_may_show_our_posts(store: Store) -> None:
     document = {"url": "https://peer.example/@bob", "outbox": "https://peer.example/users/bob/outbox", "x": 1}
     store.relations.save_actor(remote(document=document), [])
     store.relations.save_actor(remote("https://peer.example/users/eve", document={"url": [7]}), [])
-    assert store.peers.pages_of(PEER) == [
+    assert [*store.peers.boosts_of(PEER), *store.peers.pages_of(PEER)] == [
         "https://peer.example/boosts/1", "https://peer.example/@bob", "https://peer.example/users/bob/outbox",
     ]  # fmt: skip
 

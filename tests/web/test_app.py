@@ -34,6 +34,7 @@ PLAIN = {
     "/livez": ("", 200, TEXT, INSTANCE),
     "/readyz": ("", 503, TEXT, INSTANCE),  # no worker runs in this test
     "/actor": ("", 200, ACTIVITY, INSTANCE),
+    **{f"/actor/{name}": ("", 200, ACTIVITY, INSTANCE) for name in ("outbox", "followers", "following", "featured")},
     "/users/{name}": ("", 200, ACTIVITY, NOAI),
     "/media/{media_id}/{file_name}": ("", 200, "image/png", NOAI),
     "/": ("", 200, HTML, INSTANCE),
