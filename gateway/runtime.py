@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import importlib.resources
 import os
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 SECRET_BYTES = 32
+PRUNE_SECONDS = 3600.0
 FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
 SOFT_CAP = 10_000
@@ -48,12 +50,20 @@ class Gateway:
     kit: Kit
     worker: Worker
     _lock: int | None = None
+    _pruner: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to work off jobs; only one process may serve a data directory."""
         self._lock = _hold_lock(self.kit.settings.data / "gateway.lock")
-        self.prune()
+        self._pruner = asyncio.create_task(self._prune_for_ever())
         self.worker.start()
+
+    async def _prune_for_ever(self) -> None:
+        """Prune now and once an hour; a database that is busy just now is pruned an hour later."""
+        while True:
+            with contextlib.suppress(StoreError):
+                self.prune()
+            await asyncio.sleep(PRUNE_SECONDS)
 
     def prune(self) -> None:
         """Remove what is older than its retention."""
@@ -66,6 +76,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """Finish what is in hand and close everything."""
+        if self._pruner is not None:
+            self._pruner.cancel()
         await self.worker.stop()
         await self.close()
 

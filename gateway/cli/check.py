@@ -6,14 +6,14 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from gateway.cli.output import Run, command
-from gateway.errors import GatewayError, SettingsError
+from gateway.errors import GatewayError
 from gateway.runtime import open_gateway
 from gateway.store.database import Database
 
 if TYPE_CHECKING:
-    import typer
-
     from gateway.settings import Settings
 
 
@@ -44,7 +44,8 @@ async def check(run: Run) -> None:
     rows += await _opened(settings)
     run.many(rows, ["check", "ok", "found", "fix"])
     if any(row["ok"] == "failed" for row in rows):
-        raise SettingsError("not fit to run: see the failed checks")
+        run.say("Not fit to run: see the failed checks.")
+        raise typer.Exit(1)
 
 
 async def _opened(settings: Settings) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def test_a_database_that_is_none_exits_with_1(shell: Shell) -> None:
     (shell.data / "secret.key").write_bytes(b"x" * 32)
     assert "The database cannot be used" in shell.fails(1, "account", "list")
     result = shell.run("check", "--json")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert '"ok": "failed"' in result.stdout
 
 
