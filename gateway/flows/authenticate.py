@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gateway.activitypub.actor import keys_of
 from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
 from gateway.flows import discover
 from gateway.flows.moderate import enforce
+from gateway.flows.profile import profile_of
 from gateway.signatures import owner, verify
 from gateway.urls import origin_of, same_origin, without_fragment
 
@@ -79,6 +81,8 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     if not opened.ok:
         raise unauthenticated(verify.close(opened, None, None))
     enforce(kit, origin_of(opened.key_id), "fetch")
+    if same_origin(opened.key_id, kit.base):
+        return _one_of_us(kit, opened, is_collection=is_collection)
     known = kit.store.relations.actor_of_key(opened.key_id)
     verdict = _closed(kit, opened, known, is_collection=is_collection)
     if not verdict.ok and kit.refetched.get(opened.key_id) is None:
@@ -98,9 +102,18 @@ def _closed(kit: Kit, opened: Opened, known: RemoteActor | None, *, is_collectio
     return verify.close(opened, key, None, is_collection=is_collection)
 
 
+def _one_of_us(kit: Kit, opened: Opened, *, is_collection: bool) -> str:
+    """Return which of our own actors signed: ``gateway lookup --signed`` may look at home, too."""
+    account = kit.store.accounts.by_id(without_fragment(opened.key_id))
+    listed = owner.listed_keys(keys_of(profile_of(kit, account)) | {"id": account.id}) if account is not None else ()
+    key = next((key for key in listed if key.id == opened.key_id), None)
+    verdict = verify.close(opened, key, None, is_collection=is_collection)
+    if not verdict.ok:
+        raise unauthenticated(verdict)
+    return verdict.actor
+
+
 async def _owner_of(kit: Kit, key_id: str) -> RemoteActor | None:
-    if same_origin(key_id, kit.base):
-        return None
     return await _sought(kit, key_id, discover.key_by_id(kit, key_id))
 
 

@@ -48,10 +48,12 @@ class Actor:
     name: str
     rsa: PrivateKey
     ed25519: PrivateKey
+    name_of_key: str = ""
 
     @property
     def key_id(self) -> str:
-        return f"{self.id}#main-key"
+        """Return the id under which the actor signs: its own, unless a test makes it claim another."""
+        return self.name_of_key or f"{self.id}#main-key"
 
     def document(self, **changes: Any) -> dict[str, Any]:
         """Return the actor document; ``changes`` replace members, None removes one."""
