@@ -36,11 +36,11 @@ SENTENCES: Mapping[Reason, Text] = {
         "このサーバーの管理者が配信を制限しているホストです。",
     ),
     Reason.ALTERED_PREFERENCES: Text(
-        "This host signed an activity that states the opposite of an author's AI usage preferences.",
+        "This server signed an activity that states the opposite of an author's AI usage preferences.",
         "このホストは、作者のAI利用に関する意思表示と反対の内容を自ら署名して送信しました。",
     ),
     Reason.CONTRADICTED_PREFERENCES: Text(
-        "This host publishes our authors' posts with the opposite of their AI usage preferences.",
+        "This server publishes our authors' posts with the opposite of their AI usage preferences.",
         "このホストは、作者のAI利用に関する意思表示と反対の内容を付けて投稿を再公開しています。",
     ),
     Reason.PLEDGE_REQUIRED: Text(
