@@ -31,13 +31,17 @@ def decision_about(kit: Kit, origin: Origin) -> Decision:
     )
 
 
-def refused(kit: Kit, origin: Origin, decision: Decision) -> Refused:
-    """Return the answer to a refused peer: reason code, evidence id, where to appeal."""
+def refused(kit: Kit, origin: Origin, decision: Decision, record: str | None = None) -> Refused:
+    """Return the answer to a refused peer: reason code, evidence id, where to appeal.
+
+    Where nothing was observed, the evidence is the admin's rule, or the ``record`` of this very refusal.
+    """
+    evidence = decision.evidence or tuple(found for found in (decision.rule or record,) if found)
     return Refused(
         f"{origin}: {decision.reason.value}",
         code=decision.reason.value,
         detail=SENTENCES[decision.reason],
-        extra=(("evidence", list(decision.evidence)), ("appeal", kit.settings.appeal), ("peer", str(origin))),
+        extra=(("evidence", list(evidence)), ("appeal", kit.settings.appeal), ("peer", str(origin))),
     )
 
 
@@ -45,8 +49,8 @@ def enforce(kit: Kit, origin: Origin, event: str) -> Decision:
     """Return the decision about a peer; audit and raise Refused when it is refused."""
     decision = decision_about(kit, origin)
     if decision.refuses:
-        kit.store.peers.audit(kit.clock.now(), event, origin.host, decision.reason.value, str(origin))
-        raise refused(kit, origin, decision)
+        line = kit.store.peers.audit(kit.clock.now(), event, origin.host, decision.reason.value, str(origin))
+        raise refused(kit, origin, decision, f"audit-{line}")
     return decision
 
 

@@ -209,13 +209,14 @@ class Peers:
             "UPDATE observation SET cleared = :now WHERE origin = :o AND cleared IS NULL", o=str(origin), now=to_ms(now)
         )
 
-    def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> None:
-        """Write one bounded audit line; only the newest ten thousand are kept."""
+    def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> int:
+        """Write one bounded audit line and return its number; only the newest ten thousand are kept."""
         row = self._db.rows(
             "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail) RETURNING id",
             at=to_ms(now), event=event, host=host[:255], reason=reason[:80], detail=detail[:300],
         )  # fmt: skip
         self._db.run("DELETE FROM audit WHERE id <= :last", last=row[0]["id"] - MAX_AUDIT)
+        return int(row[0]["id"])
 
     def audit_lines(self, host: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest audit lines."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from flows.scenes import home_of
+from world import BASE, account
 
 from gateway.errors import BadUrl, Refused
 from gateway.flows import moderate
@@ -115,3 +116,21 @@ async def test_where_pledges_are_asked_for_strangers_are_refused(world: World) -
     """The mode is part of every decision."""
     home, _ = home_of(world, peer_mode=Mode.PLEDGE_REQUIRED)
     assert moderate.decision_about(home.kit, PEER).reason is Reason.PLEDGE_REQUIRED
+
+
+async def test_every_refusal_names_a_record(world: World) -> None:
+    """Also where nothing was observed a refused peer can name what it appeals against: the rule, or the audit line."""
+    cases: tuple[tuple[str, dict[str, str]], ...] = (
+        (BASE, {}),
+        ("https://strict.example", {"peer_mode": "pledge-required"}),
+    )
+    for base, settings in cases:
+        gateway = world.gateway(base, **settings)
+        account(gateway)
+        peer = world.peer()
+        if not settings:
+            moderate.set_rule(gateway.kit, "peer.example", Action.REFUSE)
+        answer = await peer.post(f"{base}/inbox", peer.activity("Follow", f"{base}/users/alice"))
+        assert answer.status_code == 403
+        (named,) = answer.json()["evidence"]
+        assert named
