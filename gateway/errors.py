@@ -57,6 +57,21 @@ SPECIAL_CODES: Mapping[str, Text] = {
     "key-host-unavailable": Text(
         "The server that holds the key could not be asked right now.", "鍵を持つサーバーに現在問い合わせできません。"
     ),
+    "command-line-only": Text("This is done on the command line.", "この操作はコマンドラインから行ってください。"),
+    "cross-site": Text("This form was sent from another site.", "他のサイトから送信されたフォームです。"),
+    "insufficient-scope": Text("This token was not given for that.", "このトークンにはその操作の権限がありません。"),
+    "no-actors-here": Text(
+        "Accounts are made by the admin, not by software.", "アカウントはソフトウェアからは作成できません。"
+    ),
+    "not-pinnable": Text("Only your own public posts can be pinned.", "固定できるのは自分の公開投稿だけです。"),
+    "preferences-unreadable": Text(
+        "The preferences on this object cannot be read; see /ns/ai-usage.",
+        "オブジェクトのAI利用に関する意思表示を読み取れません。/ns/ai-usage を参照してください。",
+    ),
+    "private-collection": Text("Only its owner reads this.", "所有者だけが読めます。"),
+    "sign-in-invalid": Text(
+        "This sign-in link is unknown, used or too old.", "サインイン用リンクが無効か、使用済みか、期限切れです。"
+    ),
     "no-actor": Text(
         "An activity names exactly one actor, by its http(s) id.", "アクティビティにはactorのIDがちょうど1つ必要です。"
     ),

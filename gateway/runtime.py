@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import importlib.resources
 import os
 import tempfile
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Self
 from gateway import __version__
 from gateway.clock import Clock, SystemClock
 from gateway.errors import SettingsError, StoreError, Text
-from gateway.flows.deliver import deliver
+from gateway.flows.deliver import deliver, pass_on
+from gateway.flows.find_recipient import find_recipient
 from gateway.flows.kit import Keyring, Kit
 from gateway.flows.settle import settle
 from gateway.ids import Tids
@@ -41,6 +43,7 @@ PRUNE_SECONDS = 3600.0
 FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
 SOFT_CAP = 10_000
+UNFINISHED = timedelta(days=1)  # uploads nobody attached, apps nobody let in
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,13 +69,21 @@ class Gateway:
             await asyncio.sleep(PRUNE_SECONDS)
 
     def prune(self) -> None:
-        """Remove what is older than its retention."""
-        now, settings = self.kit.clock.now(), self.kit.settings
-        with self.kit.store.transaction():
-            self.kit.store.work.prune(
-                jobs_before=now - timedelta(days=settings.retention_jobs),
-                arrivals_before=now - timedelta(days=settings.retention_arrivals),
+        """Remove what is older than its retention, and what was begun and never finished."""
+        kit, now = self.kit, self.kit.clock.now()
+        arrivals_before = now - timedelta(days=kit.settings.retention_arrivals)
+        with kit.store.transaction():
+            kit.store.work.prune(
+                jobs_before=now - timedelta(days=kit.settings.retention_jobs), arrivals_before=arrivals_before
             )
+            kit.store.inboxes.prune(arrivals_before)
+            kit.store.apps.prune(expired_before=now - UNFINISHED, unused_before=now - UNFINISHED)
+            orphans = kit.store.objects.unattached_media(now - UNFINISHED)
+            for media in orphans:
+                kit.store.objects.forget_media(media.id)
+        for media in orphans:
+            if not kit.store.objects.is_blob_used(media.sha256):
+                kit.files.forget(media.sha256)
 
     async def stop(self) -> None:
         """Finish what is in hand and close everything."""
@@ -141,7 +152,8 @@ def open_gateway(
         refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
         wake=bell.set,
     )
-    handlers = {"settle": lambda job: settle(kit, job), "deliver": lambda job: deliver(kit, job)}
+    flows = {"settle": settle, "deliver": deliver, "forward": pass_on, "address": find_recipient}
+    handlers = {name: functools.partial(flow, kit) for name, flow in flows.items()}
     worker = Worker(store, clock, handlers, bell)
     _instance_account(kit)
     return Gateway(kit=kit, worker=worker)

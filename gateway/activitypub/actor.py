@@ -10,6 +10,7 @@ from gateway.jsonld.contexts import PUBLIC
 from gateway.signatures.message import ADVERTISED, ADVERTISED_ED25519
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from gateway.signatures.keys import PublicKey
@@ -31,7 +32,7 @@ class Profile:
     display_name: str
     summary: str
     page: str
-    shared_inbox: str
+    endpoints: Mapping[str, str]
     instance_actor: str
     published: datetime
     rsa: PublicKey
@@ -76,7 +77,7 @@ def key_only(profile: Profile) -> dict[str, object]:
         "preferredUsername": profile.name,
         "inbox": f"{profile.id}/inbox",
         "outbox": f"{profile.id}/outbox",
-        "endpoints": {"sharedInbox": profile.shared_inbox},
+        "endpoints": dict(profile.endpoints),
         **keys_of(profile),
     }
 
@@ -91,6 +92,7 @@ def actor(profile: Profile) -> dict[str, object]:
         "published": rfc3339(profile.published),
         "followers": f"{profile.id}/followers",
         "following": f"{profile.id}/following",
+        "liked": f"{profile.id}/liked",
         "featured": f"{profile.id}/featured",
         "manuallyApprovesFollowers": profile.approves_followers,
         "discoverable": profile.discoverable,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from gateway.activitypub.properties import PUBLIC_ALIASES, ids_of
 from gateway.jsonld.contexts import PUBLIC
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 class Visibility(StrEnum):
@@ -24,6 +26,57 @@ class Visibility(StrEnum):
     def is_open(self) -> bool:
         """Tell whether anybody may read it."""
         return self in (Visibility.PUBLIC, Visibility.UNLISTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """Whom something is for; ``hidden`` are those in ``bto`` and ``bcc``, whom nobody else may learn of."""
+
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """Return each address once, without the public collection, which receives nothing."""
+        listed = (*self.to, *self.cc, *self.audience, *self.hidden)
+        return tuple(address for address in dict.fromkeys(listed) if address not in PUBLIC_ALIASES)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return everybody in ``to``, ``cc`` and ``audience`` once."""
+        return tuple(dict.fromkeys((*self.to, *self.cc, *self.audience)))
+
+    def __add__(self, other: Addressed) -> Addressed:
+        """Return both together, each address once."""
+        pairs = ((self.to, other.to), (self.cc, other.cc), (self.audience, other.audience), (self.hidden, other.hidden))
+        to, cc, audience, hidden = (tuple(dict.fromkeys((*one, *more))) for one, more in pairs)
+        return Addressed(to=to, cc=cc, audience=audience, hidden=hidden)
+
+    def visibility(self, followers: str) -> Visibility:
+        """Return how far this travels; an audience counts like a copy, and so does a hidden public."""
+        return visibility_of({"to": list(self.to), "cc": [*self.cc, *self.audience, *self.hidden]}, followers)
+
+
+NOBODY = Addressed()
+FIELDS = ("to", "cc", "audience", "bto", "bcc")
+
+
+def addressed_in(document: Mapping[str, object]) -> Addressed:
+    """Return whom a document names; every spelling of the public collection becomes its full URI."""
+    to, cc, audience, bto, bcc = (
+        tuple(PUBLIC if address in PUBLIC_ALIASES else address for address in ids_of(document.get(name)))
+        for name in FIELDS
+    )
+    return Addressed(to=to, cc=cc, audience=audience, hidden=(*bto, *bcc))
+
+
+def without_hidden(value: object) -> object:
+    """Return a value without ``bto`` and ``bcc``, however deep they stand: they leave this server nowhere."""
+    if isinstance(value, Mapping):
+        return {name: without_hidden(item) for name, item in value.items() if name not in ("bto", "bcc")}
+    return [without_hidden(item) for item in value] if isinstance(value, list) else value
 
 
 def addresses(visibility: Visibility, followers: str, mentioned: Sequence[str]) -> tuple[list[str], list[str]]:

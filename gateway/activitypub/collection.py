@@ -33,6 +33,11 @@ def inline(collection_id: str, items: Sequence[object], *, owner: str) -> dict[s
     }
 
 
+def counted(collection_id: str, total: int, items: Sequence[object], *, owner: str) -> dict[str, object]:
+    """Return an OrderedCollection that says how many there are, and names only those that its reader may know."""
+    return {**inline(collection_id, items, owner=owner), "totalItems": total}
+
+
 def page(
     collection_id: str, items: Sequence[object], *, cursor: str, following: str | None, total: int
 ) -> dict[str, object]:

@@ -239,6 +239,8 @@ def effects(activity: Activity, known: Known) -> list[Effect]:
         return [Ignore("unknown-type")]
     if not activity.object_id and activity.type not in ("Flag", "Accept", "Reject"):
         return [Ignore("no-object")]
+    if known.blocks_sender and activity.type in _KEPT_AWAY:
+        return [Ignore("blocked-here")]
     return handler(activity, known)
 
 
@@ -465,6 +467,8 @@ def _move(activity: Activity, known: Known) -> list[Effect]:
     return [MoveFollowers(activity.actor, new)]
 
 
+# What a blocked actor can still do is be rejected, go away, and take things back (section 6.9).
+_KEPT_AWAY = frozenset({"Create", "Update", "Announce", "Like"})
 _HANDLERS: dict[str, Callable[[Activity, Known], list[Effect]]] = {
     "Follow": _follow,
     "Accept": _answered,

@@ -56,14 +56,18 @@ def with_context(document: Mapping[str, object], *, actor: bool = False) -> dict
 def label(document: Mapping[str, object], statements: Sequence[Statement]) -> dict[str, object]:
     """Return ``document`` with the terms of ``statements`` on it and on each of its attachments."""
     terms = jsonld_terms.render(statements)
-    bare = {key: value for key, value in document.items() if key not in TERMS}
+    bare = _unlabelled(document)
     attachments = bare.get("attachment")
     if isinstance(attachments, list):
         bare["attachment"] = [
-            {**item, **terms} if isinstance(item, Mapping) and type_of(item) != "PropertyValue" else item
+            {**_unlabelled(item), **terms} if isinstance(item, Mapping) and type_of(item) != "PropertyValue" else item
             for item in attachments
         ]
     return {**bare, **terms}
+
+
+def _unlabelled(document: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in document.items() if key not in TERMS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

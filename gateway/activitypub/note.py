@@ -60,8 +60,10 @@ def note(
         "to": to,
         "cc": cc,
         "replies": f"{object_id}/replies",
+        "likes": f"{object_id}/likes",
+        "shares": f"{object_id}/shares",
         "tag": _tags(draft, mentioned, tag_base),
-        "attachment": [_attachment(item) for item in draft.attached],
+        "attachment": [attachment(item) for item in draft.attached],
         "sensitive": bool(draft.warning),
     }
     optional = {
@@ -81,7 +83,8 @@ def _tags(draft: Draft, mentioned: Mapping[str, str], tag_base: str) -> list[dic
     return [*people, *words]
 
 
-def _attachment(item: Attached) -> dict[str, object]:
+def attachment(item: Attached) -> dict[str, object]:
+    """Return a file as AS2 attaches it (no labels yet)."""
     kind = {"image": "Image", "video": "Video", "audio": "Audio"}.get(item.media_type.partition("/")[0], "Document")
     document: dict[str, object] = {
         "type": kind,

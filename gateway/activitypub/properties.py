@@ -51,6 +51,14 @@ def text_of(document: Mapping[str, object], name: str) -> str:
     return ""
 
 
+def hashtags_of(document: Mapping[str, object]) -> list[str]:
+    """Return the names of the Hashtag tags of an object, without their ``#``."""
+    tags = document.get("tag")
+    listed = tags[:MAX_ITEMS] if isinstance(tags, list) else [tags]
+    names = [tag.get("name") for tag in listed if isinstance(tag, Mapping) and tag.get("type") == "Hashtag"]
+    return [name.lstrip("#") for name in names if isinstance(name, str)]
+
+
 def nodes(document: object, limit: int = 500) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, object]]]:
     """Yield (path, node) for every object inside ``document``, the outermost first; contexts left out."""
     waiting: list[tuple[tuple[str | int, ...], object]] = [((), document)]

@@ -38,6 +38,18 @@ def clean(remote: str) -> str:
     )
 
 
+def clean_document(document: Mapping[str, object]) -> dict[str, object]:
+    """Return a document whose HTML members (content and summary, in every language) are safe to show."""
+    safe = dict(document)
+    for name in ("content", "summary"):
+        text, mapped = safe.get(name), safe.get(f"{name}Map")
+        if isinstance(text, str):
+            safe[name] = clean(text)
+        if isinstance(mapped, dict):
+            safe[f"{name}Map"] = {key: clean(item) for key, item in mapped.items() if isinstance(item, str)}
+    return safe
+
+
 def plain(remote: str) -> str:
     """Return the text of HTML without any markup, whitespace folded."""
     text = re.sub(r"<(?:br|/p|/li|/h\d)[^<>]*>", " ", remote[:MAX_HTML])

@@ -14,7 +14,7 @@ from gateway.cli.arguments import account as account_named
 from gateway.cli.arguments import preferences, when
 from gateway.cli.output import Run, command
 from gateway.errors import BadInput, Conflict, Text
-from gateway.flows import outbound
+from gateway.flows import grant, outbound, stating
 from gateway.flows.revise import delete as delete_post
 from gateway.preferences import CATEGORIES, PRESETS, Category, Preset
 from gateway.store.accounts import Account
@@ -57,7 +57,7 @@ def described(kit: Kit, account: Account) -> dict[str, Any]:
         "display_name": account.display_name,
         "preset": account.preset,
         "prefs": account.prefs.as_json(),
-        "effective": combined_at_home(outbound.actor_statements(kit, account)).as_json(),
+        "effective": combined_at_home(stating.actor_statements(kit, account)).as_json(),
         "page": f"{kit.base}/@{account.name}",
         "feed": f"{kit.base}/@{account.name}.atom",
         "approves_followers": account.approves,
@@ -117,7 +117,7 @@ async def prefs(
         if preset is not None or set_ is not None:
             account = _changed(kit, account, preset, set_)
             run.say("Changed. Posts keep what they were published with until they are edited.")
-        statements = outbound.actor_statements(kit, account)
+        statements = stating.actor_statements(kit, account)
         whole = combined_at_home(statements)
         rows = [
             {"form": form.name, "text": form.show(whole, kit.policy_url) or None}
@@ -166,6 +166,16 @@ async def keys(run: Run, name: Name) -> None:
             for kind, _, public, created in gateway.kit.store.accounts.keys(account.id)
         ]
         run.many(rows, ["kind", "created", "public"])
+
+
+@command(app, "sign-in")
+async def sign_in(run: Run, name: Name) -> None:
+    """Make a link that signs a browser in, once, within ten minutes: for apps that ask for access, and for /inspect."""
+    async with run.gateway() as gateway:
+        account = account_named(gateway.kit, name)
+        link, expires = grant.sign_in_link(gateway.kit, account)
+        run.one({"account": account.id, "link": link, "expires": when(expires)})
+        run.say("Give it to the person whose account it is: whoever opens it acts for them.")
 
 
 @command(app, "delete")

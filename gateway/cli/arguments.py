@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.carriers.ai_usage import parse_prefs, unknown_words
 from gateway.errors import BadInput, NotFound, Text
-from gateway.flows.publish import Upload
+from gateway.flows.attach import Upload
 from gateway.preferences import Category, Preferences
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ async def add(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await handles.resolve(kit, target)
-        sent = interact.block(kit, account, actor.id)
-        run.one({"blocker": account.id, "blocked": actor.id, "activity": sent.id})
+        actor = await handles.find(kit, target)
+        sent = interact.block(kit, account, actor)
+        run.one({"blocker": account.id, "blocked": actor, "activity": sent.id})
 
 
 @command(app, "list")
@@ -43,8 +43,8 @@ async def remove(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await handles.resolve(kit, target)
-        if not kit.store.relations.blocks(account.id, actor.id):
-            raise NotFound(f"{account.name} does not block {actor.id}")
-        interact.unblock(kit, account, actor.id)
-        run.one({"blocker": account.id, "unblocked": actor.id})
+        actor = await handles.find(kit, target)
+        if not kit.store.relations.blocks(account.id, actor):
+            raise NotFound(f"{account.name} does not block {actor}")
+        interact.unblock(kit, account, actor)
+        run.one({"blocker": account.id, "unblocked": actor})

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.arguments import account as account_named
 from gateway.cli.output import Run, command
-from gateway.errors import NotFound
+from gateway.errors import BadInput, NotFound, Text
 from gateway.flows import handles, subscribe
 
 app = typer.Typer(help="Follow others; answer follow requests.", no_args_is_help=True)
@@ -22,9 +22,11 @@ async def add(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await handles.resolve(kit, target)
-        sent = subscribe.follow(kit, account, actor.id)
-        run.one({"follower": account.id, "followed": actor.id, "state": "pending", "activity": sent.id})
+        actor = await handles.find(kit, target)
+        if actor == account.id:
+            raise BadInput(target, detail=Text("An account cannot follow itself", "自分自身はフォローできません"))
+        sent = subscribe.follow(kit, account, actor)
+        run.one({"follower": account.id, "followed": actor, "state": "pending", "activity": sent.id})
 
 
 @command(app, "list")
@@ -53,11 +55,11 @@ async def remove(run: Run, name: Name, target: Target) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await handles.resolve(kit, target)
-        sent = subscribe.unfollow(kit, account, actor.id)
+        actor = await handles.find(kit, target)
+        sent = subscribe.unfollow(kit, account, actor)
         if sent is None:
-            raise NotFound(f"{account.name} does not follow {actor.id}")
-        run.one({"follower": account.id, "followed": actor.id, "state": "removed", "activity": sent.id})
+            raise NotFound(f"{account.name} does not follow {actor}")
+        run.one({"follower": account.id, "followed": actor, "state": "removed", "activity": sent.id})
 
 
 @command(app, "requests")
@@ -85,9 +87,7 @@ async def _answer(run: Run, name: str, target: str, kind: str) -> None:
     async with run.gateway() as gateway:
         kit = gateway.kit
         account = account_named(kit, name)
-        actor = await handles.resolve(kit, target)
-        if not subscribe.answer_request(kit, account, actor.id, kind):
-            raise NotFound(
-                f"{actor.id} did not ask to follow {account.name}; see: gateway follow requests {account.name}"
-            )
-        run.one({"follower": actor.id, "followed": account.id, "answer": kind})
+        actor = await handles.find(kit, target)
+        if not subscribe.answer_request(kit, account, actor, kind):
+            raise NotFound(f"{actor} did not ask to follow {account.name}; see: gateway follow requests {account.name}")
+        run.one({"follower": actor, "followed": account.id, "answer": kind})

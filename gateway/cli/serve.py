@@ -16,8 +16,8 @@ import uvicorn
 from gateway import __version__
 from gateway.cli.account import create_account
 from gateway.cli.output import Run, command
-from gateway.cli.token import create_token
 from gateway.errors import SettingsError
+from gateway.flows.grant import create_token
 from gateway.observe import logs
 from gateway.observe.names import SERVER, STARTED, STOPPED
 from gateway.runtime import Gateway, open_gateway

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli.arguments import account as account_named
 from gateway.cli.arguments import when
 from gateway.cli.output import Run, command
-from gateway.errors import NotFound
-from gateway.store.accounts import Token
-from gateway.web.access import hash_token
+from gateway.errors import BadInput, NotFound, Text
+from gateway.flows.grant import SCOPES, create_token
 
 if TYPE_CHECKING:
-    from gateway.flows.kit import Kit
-    from gateway.store.accounts import Account
+    from gateway.store.accounts import Token
 
 app = typer.Typer(help="Bearer tokens for software that publishes here.", no_args_is_help=True)
 
 
-def create_token(kit: Kit, account: Account, label: str) -> tuple[Token, str]:
-    """Make a token; its secret is returned here and never again."""
-    secret = f"gw_{secrets.token_urlsafe(32)}"
-    token = Token(
-        id=kit.tids.next(), account=account.id, label=label, created=kit.clock.now(), last_used=None, revoked=None
-    )
-    kit.store.accounts.save_token(token, hash_token(secret))
-    return token, secret
+def described(token: Token) -> dict[str, Any]:
+    """Return a token as commands print it: never its secret."""
+    return {
+        "id": token.id,
+        "account": token.account,
+        "label": token.label,
+        "scopes": list(token.scopes),
+        "client": token.client,
+        "created": when(token.created),
+        "last_used": when(token.last_used),
+        "revoked": when(token.revoked),
+    }
 
 
 @command(app, "create")
@@ -36,11 +37,19 @@ async def create(
     run: Run,
     name: Annotated[str, typer.Argument(help="Account name.")],
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
+    scope: Annotated[list[str] | None, typer.Option(help="read, write; may be repeated; both when left out.")] = None,
 ) -> None:
     """Make a token and print its secret: this once only."""
+    scopes = scope or list(SCOPES)
+    if unknown := [word for word in scopes if word not in SCOPES]:
+        raise BadInput(
+            f"{', '.join(unknown)}; one of {', '.join(SCOPES)}", detail=Text("Unknown scope", "不明なスコープです")
+        )
     async with run.gateway() as gateway:
-        token, secret = create_token(gateway.kit, account_named(gateway.kit, name), label)
-        run.one({"id": token.id, "account": token.account, "token": secret})
+        account = account_named(gateway.kit, name)
+        token, secret = create_token(gateway.kit, account, label, [word for word in SCOPES if word in scopes])
+        run.one({"id": token.id, "account": token.account, "scopes": list(token.scopes), "client": token.client,
+                 "token": secret})  # fmt: skip
         run.say("Keep it now: only its hash is stored.")
 
 
@@ -48,12 +57,8 @@ async def create(
 async def list_tokens(run: Run) -> None:
     """List tokens, never their secrets."""
     async with run.gateway() as gateway:
-        rows = [
-            {"id": t.id, "account": t.account, "label": t.label, "created": when(t.created),
-             "last_used": when(t.last_used), "revoked": when(t.revoked)}
-            for t in gateway.kit.store.accounts.tokens()
-        ]  # fmt: skip
-        run.many(rows, ["id", "account", "label", "created", "last_used", "revoked"], "No tokens.")
+        rows = [described(token) for token in gateway.kit.store.accounts.tokens()]
+        run.many(rows, ["id", "account", "label", "scopes", "client", "created", "last_used", "revoked"], "No tokens.")
 
 
 @command(app, "revoke")

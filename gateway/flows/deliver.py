@@ -1,13 +1,17 @@
-"""One delivery attempt: look at the decision again, sign afresh, knock at most three times, record the answer."""
+"""One delivery attempt: look at the decision again, sign afresh, knock at most three times, record the answer.
+
+What is forwarded for others goes the same way; only its bytes are not ours.
+"""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.actor import key_id
-from gateway.activitypub.properties import ACTIVITY_JSON
+from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
 from gateway.carriers import content_usage
 from gateway.errors import RemoteUnreachable
 from gateway.flows.moderate import decision_about
@@ -24,27 +28,54 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.net.client import Answer
     from gateway.signatures.knock import Knock
-    from gateway.store.objects import Sent
     from gateway.store.work import Job
     from gateway.urls import Origin
 
 MAX_ANSWER = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What is sent: the bytes of one activity, and as whom the request is signed."""
+
+    activity: str
+    body: bytes
+    signer: str
+
+    @property
+    def usage(self) -> str:
+        """Return the Content-Usage line that the activity itself carries."""
+        value = strict.read_object(self.body).get("contentUsage")
+        return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+
+
 async def deliver(kit: Kit, job: Job) -> None:
     """Work off one ``deliver`` job: it ends as done, dropped, dead, or is put back for later."""
-    inbox = str(job.payload["inbox"])
     sent = kit.store.objects.activity(str(job.payload["activity"]))
+    letter = Letter(activity=sent.id, body=sent.body, signer=sent.actor) if sent is not None else None
+    await _post(kit, job, letter)
+
+
+async def pass_on(kit: Kit, job: Job) -> None:
+    """Work off one ``forward`` job: somebody else's activity goes on to a follower's server."""
+    row = kit.store.work.arrival(str(job.payload["arrival"]), str(job.payload["actor"]))
+    kept = row is not None and bool(row.body)
+    letter = Letter(activity=row.id, body=row.body, signer=str(job.payload["as"])) if row is not None and kept else None
+    await _post(kit, job, letter)
+
+
+async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
+    inbox = str(job.payload["inbox"])
     origin = origin_of(inbox)
     decision = decision_about(kit, origin)
     limited = decision.action is Action.LIMIT and bool(job.payload.get("media"))
-    if sent is None or decision.refuses or limited:
-        reason = decision.reason.value if sent is not None else "activity-gone"
+    if letter is None or decision.refuses or limited:
+        reason = decision.reason.value if letter is not None else "activity-gone"
         kit.store.work.finish(job.id, kit.clock.now(), state="dropped", problem=reason)
         kit.store.peers.audit(kit.clock.now(), DELIVERY, origin.host, reason, inbox)
         return
     try:
-        answer, knocks = await _knock(kit, sent, inbox, origin)
+        answer, knocks = await _knock(kit, letter, inbox, origin)
     except RemoteUnreachable as error:
         _failed(kit, job, origin, None, None, str(error))
         return
@@ -53,21 +84,26 @@ async def deliver(kit: Kit, job: Job) -> None:
         kit.store.work.finish(job.id, now, status=answer.status)
         kit.store.peers.seen(origin, now)
         log().info(
-            DELIVERY, activity=sent.id, inbox=inbox, status=answer.status, knocks=len(knocks), scheme=knocks[-1].scheme
+            DELIVERY,
+            activity=letter.activity,
+            inbox=inbox,
+            status=answer.status,
+            knocks=len(knocks),
+            scheme=knocks[-1].scheme,
         )
     else:
         text = answer.body[:200].decode("utf-8", "replace")
         _failed(kit, job, origin, answer.status, answer.retry_after(kit.clock.now()), f"status {answer.status}: {text}")
 
 
-async def _knock(kit: Kit, sent: Sent, inbox: str, origin: Origin) -> tuple[Answer, list[Knock]]:
+async def _knock(kit: Kit, letter: Letter, inbox: str, origin: Origin) -> tuple[Answer, list[Knock]]:
     """Try at most three ways to sign; remember what the origin turned out to take."""
     peer = kit.store.peers.get(origin, kit.clock.now())
-    usage = _usage_of(sent)
+    usage = letter.usage
     takes = peer.takes_content_usage and bool(usage)
     tried = [knock.first(speaks_rfc9421=peer.speaks_rfc9421, takes_content_usage=takes)]
     while True:
-        answer = await kit.client.send(_signed(kit, sent, inbox, tried[-1], usage), limit=MAX_ANSWER)
+        answer = await kit.client.send(_signed(kit, letter, inbox, tried[-1], usage), limit=MAX_ANSWER)
         following = knock.after(tuple(tried), answer.status, answer.header("accept-signature"))
         if answer.ok or following is None:
             break
@@ -90,18 +126,12 @@ def _learn(kit: Kit, origin: Origin, tried: list[Knock]) -> None:
         kit.store.peers.learn_no_content_usage(origin, now)
 
 
-def _usage_of(sent: Sent) -> str:
-    """Return the Content-Usage line that the activity itself carries."""
-    value = strict.read_object(sent.body).get("contentUsage")
-    return value if isinstance(value, str) else ""
-
-
-def _signed(kit: Kit, sent: Sent, inbox: str, how: Knock, usage: str) -> SignedRequest:
-    headers = [("content-type", ACTIVITY_JSON), ("accept", ACTIVITY_JSON)]
+def _signed(kit: Kit, letter: Letter, inbox: str, how: Knock, usage: str) -> SignedRequest:
+    headers = [("content-type", PROFILED), ("accept", ACTIVITY_JSON)]
     if how.content_usage:
         headers.append((content_usage.NAME, usage))
-    request = SignedRequest(method="POST", target=inbox, headers=tuple(headers), body=sent.body)
-    key, name, now = kit.keyring.get(sent.actor), key_id(sent.actor), kit.clock.now()
+    request = SignedRequest(method="POST", target=inbox, headers=tuple(headers), body=letter.body)
+    key, name, now = kit.keyring.get(letter.signer), key_id(letter.signer), kit.clock.now()
     extra = (content_usage.NAME,) if how.content_usage else ()
     if how.scheme == message.SCHEME:
         added = message.sign(request, key, name, now, extra, nonce=how.nonce, label=how.label)

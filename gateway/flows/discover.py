@@ -30,26 +30,28 @@ GONE = frozenset({404, 410})
 PASSING = frozenset({408, 425, 429})
 
 
-def signer(kit: Kit, scheme: str) -> Callable[[SignedRequest], list[tuple[str, str]]]:
-    """Return what signs a GET as the instance actor with a scheme (``cavage`` or ``rfc9421``)."""
+def signer(kit: Kit, scheme: str, as_actor: str | None = None) -> Callable[[SignedRequest], list[tuple[str, str]]]:
+    """Return what signs a GET with a scheme (``cavage`` or ``rfc9421``), as the instance actor or one of ours."""
 
     def sign(request: SignedRequest) -> list[tuple[str, str]]:
-        actor = kit.instance_actor
+        actor = as_actor or kit.instance_actor
         how = message.sign if scheme == message.SCHEME else cavage.sign
         return how(request, kit.keyring.get(actor), key_id(actor), kit.clock.now())
 
     return sign
 
 
-async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
+async def fetch(kit: Kit, url: str, accept: str = ACCEPT, *, as_actor: str | None = None) -> Answer:
     """GET ``url`` signed, with the other scheme after a 401; raise RemoteUnreachable or RemoteAnswer.
 
-    Failures are remembered for a while, so that one bad URL costs its host one request. Our own host
-    is never asked: what is ours is in the store, and a stranger must not make us call ourselves.
+    ``as_actor`` is one of ours who may see more than the instance actor. Failures are remembered for a
+    while, so that one bad URL costs its host one request. Our own host is never asked: what is ours is in
+    the store, and a stranger must not make us call ourselves.
     """
     if same_origin(url, kit.base):
         raise RemoteAnswer(f"{url} is our own address", remote_status=404)
-    remembered = kit.failed_fetches.get(url)
+    memory = url if as_actor is None else f"{as_actor} {url}"
+    remembered = kit.failed_fetches.get(memory)
     if remembered is not None:
         raise RemoteAnswer(f"{url} failed a moment ago", remote_status=remembered[0])
     origin = origin_of(url)
@@ -59,14 +61,14 @@ async def fetch(kit: Kit, url: str, accept: str = ACCEPT) -> Answer:
     first = message.SCHEME if kit.store.peers.get(origin, kit.clock.now()).speaks_rfc9421 else cavage.SCHEME
     other = cavage.SCHEME if first == message.SCHEME else message.SCHEME
     try:
-        answer = await kit.client.get(url, accept=accept, sign=signer(kit, first))
+        answer = await kit.client.get(url, accept=accept, sign=signer(kit, first, as_actor))
         if answer.status == 401:  # noqa: PLR2004 - RFC 9110
-            answer = await kit.client.get(url, accept=accept, sign=signer(kit, other))
+            answer = await kit.client.get(url, accept=accept, sign=signer(kit, other, as_actor))
     except RemoteUnreachable:
-        kit.failed_fetches.put(url, (0, 0))
+        kit.failed_fetches.put(memory, (0, 0))
         raise
     if answer.status != 200:  # noqa: PLR2004 - nothing else carries a document
-        kit.failed_fetches.put(url, (answer.status, 0))
+        kit.failed_fetches.put(memory, (answer.status, 0))
         raise RemoteAnswer(
             f"{url}: status {answer.status}",
             remote_status=answer.status,

@@ -13,7 +13,33 @@ from gateway.urls import same_origin
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.net.client import Answer
+    from gateway.store.accounts import Account
     from gateway.store.relations import RemoteActor
+
+
+async def find(kit: Kit, text: str) -> str:
+    """Return the id of the actor behind an actor URL or a handle, of somebody here or elsewhere; raise otherwise.
+
+    Errors: NotFound when there is nobody, RemoteUnreachable.
+    """
+    if same_origin(text, kit.base):
+        return here(kit, text)
+    if not text.startswith(("http://", "https://")):
+        found = account_of(f"acct:{text.removeprefix('@')}")
+        if found is not None and found[1] in (kit.settings.domain, kit.settings.origin.authority):
+            return _living(kit.store.accounts.by_name(found[0]), text)
+    return (await resolve(kit, text)).id
+
+
+def here(kit: Kit, url: str) -> str:
+    """Return the id of the account behind one of our own addresses; raise NotFound."""
+    return _living(kit.store.accounts.by_id(url) or kit.store.accounts.by_name(url.removeprefix(f"{kit.base}/@")), url)
+
+
+def _living(account: Account | None, text: str) -> str:
+    if account is None or account.deleted is not None or account.kind == "Application":
+        raise NotFound(f"there is no account {text} here")
+    return account.id
 
 
 async def resolve(kit: Kit, text: str) -> RemoteActor:

@@ -9,6 +9,7 @@ from gateway.activitypub.properties import only_id, type_of
 from gateway.activitypub.understand import actor_of, id_checked
 from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
+from gateway.flows.deposit import owner_of_inbox, put
 from gateway.flows.moderate import decision_about, enforce, refused
 from gateway.jsonld import strict
 from gateway.observe.names import ARRIVAL
@@ -62,6 +63,8 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         if decision.refuses:
             raise refused(kit, origin, decision)
     kept = _keep(kit, request, activity_id, verdict)
+    if not kept and (reader := owner_of_inbox(kit, request.target)) is not None:
+        put(kit, reader, activity_id, verdict.actor)  # one more of us is told of the same thing
     return Received(
         outcome="accepted" if kept else "already-known", activity=activity_id, type=type_of(document), peer=str(origin),
         scheme=verdict.scheme,

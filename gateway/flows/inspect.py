@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.errors import NotFound, RemoteAnswer
-from gateway.flows import discover, outbound
+from gateway.flows import discover, stating
 from gateway.flows.said import counted, limited, said_in
 from gateway.preferences import Auth, Category, Effective, Scope, combine
 from gateway.urls import origin_of, same_origin
@@ -40,7 +40,7 @@ async def explain(kit: Kit, url: str, *, use: Category | None = None, consumer: 
 def _known_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
     stored = kit.store.objects.get(url)
     if stored is not None and stored.local:
-        return outbound.statements_about(kit, url)
+        return stating.statements_about(kit, url)
     if stored is not None:
         return tuple(counted(kit, stored.document, url, stored.owner))
     account = kit.store.accounts.by_id(url)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.addressing import Visibility, visibility_of
 from gateway.activitypub.properties import id_of
 from gateway.errors import NotFound, Refused, RemoteAnswer
-from gateway.flows import discover, outbound, recipients
+from gateway.flows import discover, outbound, stating
+from gateway.flows.outbound import NOTHING_MORE, Said
 from gateway.flows.said import counted, limited, said_in
+from gateway.flows.see import check_reachable
 from gateway.jsonld.contexts import PUBLIC
 from gateway.preferences import Auth
 from gateway.urls import origin_of, same_origin
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from gateway.store.objects import Sent
 
 
-async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
+async def interact(kit: Kit, account: Account, kind: str, target: str, said: Said = NOTHING_MORE) -> Sent:
     """Like or boost an object (kind ``Like`` or ``Announce``)."""
+    check_reachable(kit, target, account.id)
     stored = kit.store.objects.get(target)
     if stored is None:
         if same_origin(target, kit.base):
@@ -37,48 +40,46 @@ async def interact(kit: Kit, account: Account, kind: str, target: str) -> Sent:
         kit.store.statements.add(limited((*statements, *heard), author), target)
         statements = tuple(counted(kit, document, target, author))
     else:
-        visibility, author, statements = stored.visibility, stored.owner, outbound.statements_about(kit, target)
+        visibility, author, statements = stored.visibility, stored.owner, stating.statements_about(kit, target)
     if kind == "Announce" and not visibility.is_open:
         raise Refused(f"{target} is not public", code="not-announceable")
     boost = kind == "Announce"
-    inboxes = recipients.inbox_of(kit, author) + (recipients.follower_inboxes(kit, account) if boost else [])
     with kit.store.transaction():
         sent = outbound.send(
-            kit, account, kind, target, about=target, statements=statements, inboxes=inboxes,
+            kit, account, kind, target, about=target, statements=statements, said=said,
             to=[PUBLIC] if boost else [author], cc=[author, f"{account.id}/followers"] if boost else [],
-            visibility=Visibility.PUBLIC if boost else Visibility.DIRECT,
         )  # fmt: skip
         kit.store.relations.save_interaction(kind, account.id, target, sent.id, kit.clock.now())
     return sent
 
 
-def undo_interaction(kit: Kit, account: Account, kind: str, target: str) -> Sent | None:
+def undo_interaction(kit: Kit, account: Account, kind: str, target: str, said: Said = NOTHING_MORE) -> Sent | None:
     """Take a like or boost back."""
     done = kit.store.objects.latest_activity(account.id, kind, target)
     if done is None:
         return None
     with kit.store.transaction():
         kit.store.relations.forget_interaction(kind, account.id, target)
-        return outbound.undo(kit, account, done)
+        return outbound.undo(kit, account, done, said)
 
 
-def block(kit: Kit, account: Account, target: str) -> Sent:
-    """Block a remote actor: follows both ways end, its server is told."""
+def block(kit: Kit, account: Account, target: str, said: Said = NOTHING_MORE) -> Sent:
+    """Block an actor: follows both ways end. A remote one's server is told, so that it ends them, too."""
     with kit.store.transaction():
         kit.store.relations.forget_follow(target, account.id)
         kit.store.relations.forget_follow(account.id, target)
         sent = outbound.send(
-            kit, account, "Block", target, about=target, statements=outbound.actor_statements(kit, account),
-            inboxes=recipients.inbox_of(kit, target), to=[target],
+            kit, account, "Block", target, about=target, statements=stating.actor_statements(kit, account),
+            to=[target], visibility=Visibility.DIRECT, said=said,
         )  # fmt: skip
         kit.store.relations.save_block(account.id, target, sent.id, kit.clock.now())
     return sent
 
 
-def unblock(kit: Kit, account: Account, target: str) -> Sent | None:
+def unblock(kit: Kit, account: Account, target: str, said: Said = NOTHING_MORE) -> Sent | None:
     """Take a block back."""
     done = kit.store.objects.latest_activity(account.id, "Block", target)
     with kit.store.transaction():
         if not kit.store.relations.forget_block(account.id, target) or done is None:
             return None
-        return outbound.undo(kit, account, done)
+        return outbound.undo(kit, account, done, said)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import tombstone
-from gateway.activitypub.properties import id_of, type_of
-from gateway.activitypub.sanitise import clean
+from gateway.activitypub.properties import hashtags_of, ids_of, type_of
+from gateway.activitypub.sanitise import clean_document
 from gateway.clock import parse_rfc3339
 from gateway.flows import discover
 from gateway.flows.said import counted, limited, refusals_only
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from gateway.activitypub import effects as fx
     from gateway.flows.kit import Kit
-
-
-MAX_TAGS = 100
 
 
 def keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Statement]) -> None:
@@ -50,13 +47,13 @@ def keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Stat
         type=type_of(document),
         owner=effect.owner,
         visibility=effect.visibility,
-        document=_sanitised(document),
+        document=clean_document(document),
         prefs=combined(counted(kit, document, object_id, effect.owner), at=kit.clock.now()),
         published=before.published if before is not None else published,
-        in_reply_to=id_of(document.get("inReplyTo")),
+        in_reply_to=next(iter(ids_of(document.get("inReplyTo"))), None),
         updated=updated or (published if before is not None else None),  # an undated edit must not turn time back
     )
-    kit.store.objects.save(stored, _hashtags(document))
+    kit.store.objects.save(stored, hashtags_of(document))
 
 
 def _read(
@@ -92,26 +89,6 @@ def _keep_statements(
             what = "loosened" if moved.loosened else "loosening-not-earned"
             kit.store.peers.audit(now, "preferences", origin_of(object_id).host, what, object_id)
     kit.store.statements.add(said, source)
-
-
-def _sanitised(document: Mapping[str, object]) -> dict[str, object]:
-    cleaned = dict(document)
-    for name in ("content", "summary"):
-        if isinstance(cleaned.get(name), str):
-            cleaned[name] = clean(str(cleaned[name]))
-    for name in ("contentMap", "summaryMap"):
-        mapped = cleaned.get(name)
-        if isinstance(mapped, dict):
-            cleaned[name] = {key: clean(text) for key, text in mapped.items() if isinstance(text, str)}
-    return cleaned
-
-
-def _hashtags(document: Mapping[str, object]) -> list[str]:
-    tags = document.get("tag")
-    listed = tags[:MAX_TAGS] if isinstance(tags, list) else []
-    return [
-        str(t["name"]).lstrip("#") for t in listed if isinstance(t, dict) and t.get("type") == "Hashtag" and "name" in t
-    ]
 
 
 def bury(kit: Kit, object_id: str, owner: str) -> None:

@@ -23,7 +23,7 @@ def know(
     local = account is not None and account.deleted is None and account.kind != "Application"
     sender = relations.actor(activity.actor)
     addressed = {a for a in activity.audience if a.startswith(kit.base)}
-    replied = id_of(activity.object.get("inReplyTo")) if activity.object is not None else None
+    replied = next(iter(ids_of(activity.object.get("inReplyTo"))), None) if activity.object is not None else None
     return fx.Known(
         now=kit.clock.now(),
         base=kit.base,
@@ -31,7 +31,7 @@ def know(
         object_actor_is_local=local,
         approves=account is not None and account.approves,
         moved=account is not None and account.moved_to is not None,
-        blocks_sender=relations.blocks(activity.object_id, activity.actor),
+        blocks_sender=_blocks_sender(kit, activity, replied),
         follow=_follow(kit, activity),
         undone=relations.is_undone(activity.id, activity.actor),
         object_undone=relations.is_undone(activity.object_id, activity.actor),
@@ -43,6 +43,13 @@ def know(
         follows_sender=relations.is_followed_here(activity.actor),
         addresses_local=bool(addressed) or (replied is not None and replied.startswith(kit.base)),
     )
+
+
+def _blocks_sender(kit: Kit, activity: Activity, replied: str | None) -> bool:
+    """Tell whether the account that an activity speaks to, or whose work it is about, blocks its actor."""
+    works = (kit.store.objects.get(url) for url in (activity.object_id, replied) if url)
+    owners = {work.owner for work in works if work is not None and work.local}
+    return any(kit.store.relations.blocks(owner, activity.actor) for owner in {activity.object_id, *owners})
 
 
 def _follow(kit: Kit, activity: Activity) -> fx.KnownFollow | None:

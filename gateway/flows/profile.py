@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
 
 
+def endpoints(base: str, *, is_person: bool = True) -> dict[str, str]:
+    """Return where software finds what: ``endpoints`` of an actor (ActivityPub, section 4.1)."""
+    shared = {"sharedInbox": f"{base}/inbox"}
+    if not is_person:
+        return shared
+    return {
+        **shared,
+        "proxyUrl": f"{base}/api/proxy",
+        "uploadMedia": f"{base}/api/media",
+        "oauthAuthorizationEndpoint": f"{base}/oauth/authorize",
+        "oauthTokenEndpoint": f"{base}/oauth/token",
+    }
+
+
 def profile_of(kit: Kit, account: Account) -> Profile:
     """Return what an actor document says about an account."""
     keys = {kind: public for kind, _, public, _ in kit.store.accounts.keys(account.id)}
@@ -25,7 +39,7 @@ def profile_of(kit: Kit, account: Account) -> Profile:
         display_name=account.display_name,
         summary=account.summary,
         page=f"{kit.base}/about" if instance else f"{kit.base}/@{account.name}",
-        shared_inbox=f"{kit.base}/inbox",
+        endpoints=endpoints(kit.base, is_person=not instance),
         instance_actor=kit.instance_actor,
         published=account.created,
         rsa=load_public_pem(keys["rsa"]),

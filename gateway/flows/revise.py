@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.addressing import Visibility, addresses
+from gateway.activitypub.addressing import FIELDS, Addressed, Visibility, addressed_in, addresses
+from gateway.activitypub.composed import composed, merged
 from gateway.activitypub.labels import label
 from gateway.activitypub.note import Attached, Draft, tombstone
+from gateway.activitypub.properties import ids_of
+from gateway.activitypub.sanitise import clean_document, plain, to_html
 from gateway.errors import Gone, NotFound, Refused
-from gateway.flows import outbound, recipients
-from gateway.flows.publish import announce, check, mentioned_in, save
+from gateway.flows import attach, outbound, stating
+from gateway.flows.mention import mentioned_in
+from gateway.flows.outbound import NOTHING_MORE, Said
+from gateway.flows.publish import announce, check, check_length, edited_at, noted, save, where
 from gateway.preferences import narrowest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.flows.kit import Kit
     from gateway.preferences import Preferences
     from gateway.store.accounts import Account
@@ -36,19 +43,56 @@ async def edit(
     kit: Kit, account: Account, object_id: str, *, text: str | None = None, own: Preferences | None = None,
     warning: str | None = None,
 ) -> tuple[Stored, Sent]:  # fmt: skip
-    """Change a post's text, warning or preferences; everybody who ever got it gets the change."""
+    """Change a post's text, warning or preferences; everybody who ever got it gets the change.
+
+    A change of preferences alone leaves everything else as it is, whoever composed it.
+    """
     before = owned(kit, account, object_id)
+    prefs = before.own_prefs if own is None else narrowest([own, account.prefs])
     draft = redraft(before)
+    if (text is None and warning is None) or not _is_drafted(before, draft):
+        patch: dict[str, object] = {} if text is None else {"content": to_html(text, {}, kit.tag_base)}
+        patch |= {} if warning is None else {"summary": warning or None, "sensitive": bool(warning)}
+        return patched(kit, account, before, patch, prefs)
     if text is not None:
         draft = replace(draft, text=text, mentioned=())
     if warning is not None:
         draft = replace(draft, warning=warning)
     check(draft, [])
-    draft = replace(draft, mentioned=await mentioned_in(kit, draft))
+    draft = replace(draft, mentioned=await mentioned_in(kit, account, draft.text, draft.reply_to, draft.mentioned))
     with kit.store.transaction():
-        prefs = before.own_prefs if own is None else narrowest([own, account.prefs])
-        stored = save(kit, account, draft, object_id.rpartition("/")[2], prefs, before)
+        bare = noted(kit, account, draft, object_id.rpartition("/")[2], before)
+        stored = save(kit, account, bare, draft.visibility, prefs, before)
         sent = announce(kit, account, "Update", stored)
+    return stored, sent
+
+
+def _is_drafted(before: Stored, draft: Draft) -> bool:
+    """Tell whether a post is a Note that its draft makes again: not so what other software composed."""
+    people = [actor for _, actor in draft.mentioned]
+    to, cc = addresses(draft.visibility, f"{before.owner}/followers", people)
+    named = {found for name in FIELDS for found in ids_of(before.document.get(name))}
+    return before.type == "Note" and isinstance(before.document.get("source"), dict) and named == {*to, *cc}
+
+
+def patched(
+    kit: Kit, account: Account, before: Stored, patch: Mapping[str, object], prefs: Preferences,
+    said: Said = NOTHING_MORE,
+) -> tuple[Stored, Sent]:  # fmt: skip
+    """Replace the members that ``patch`` names (ActivityPub, section 6.3.1); ``prefs`` are the author's words."""
+    whole = merged(before.document, clean_document(patch))
+    addressed = addressed_in(whole)
+    readdressed = bool(patch.keys() & set(FIELDS))
+    bare = composed(
+        whole, addressed, where(kit, account, before.id), published=before.published, updated=edited_at(kit, before)
+    )
+    check_length(bare)
+    visibility = addressed.visibility(f"{account.id}/followers") if readdressed else before.visibility
+    hidden = Said(members=said.members, addressed=said.addressed + Addressed(hidden=addressed.hidden))
+    with kit.store.transaction():
+        attach.link(kit, account, bare, before.id)
+        stored = save(kit, account, bare, visibility, prefs, before)
+        sent = announce(kit, account, "Update", stored, hidden)
     return stored, sent
 
 
@@ -58,38 +102,41 @@ def redraft(stored: Stored) -> Draft:
     source, tags, attached = document.get("source"), document.get("tag"), document.get("attachment")
     mentions = [t for t in tags if isinstance(t, dict) and t.get("type") == "Mention"] if isinstance(tags, list) else []
     languages = document.get("contentMap")
+    written = source.get("content") if isinstance(source, dict) else None
     return Draft(
-        text=str(source.get("content", "")) if isinstance(source, dict) else "",
+        text=written if isinstance(written, str) else plain(str(document.get("content") or "")),
         visibility=stored.visibility,
         warning=str(document.get("summary") or ""),
         language=next(iter(languages), "") if isinstance(languages, dict) else "",
         reply_to=stored.in_reply_to,
-        mentioned=tuple((str(t["name"]), str(t["href"])) for t in mentions),
+        mentioned=tuple((str(t.get("name")), str(t.get("href"))) for t in mentions),
         attached=tuple(
             Attached(
-                url=str(a["url"]), media_type=str(a["mediaType"]), alt=str(a.get("name", "")),
+                url=ids_of(a["url"])[0], media_type=str(a.get("mediaType", "")), alt=str(a.get("name", "")),
                 width=a.get("width"), height=a.get("height"),
             )
-            for a in (attached if isinstance(attached, list) else [])
+            for a in (attached if isinstance(attached, list) else [attached])
+            if isinstance(a, dict) and ids_of(a.get("url"))
         ),
     )  # fmt: skip
 
 
-def delete(kit: Kit, account: Account, object_id: str) -> Sent:
+def delete(kit: Kit, account: Account, object_id: str, said: Said = NOTHING_MORE) -> Sent:
     """Delete a post; a Tombstone with its last preferences stays, everybody who got it is told."""
     before = owned(kit, account, object_id)
     now = kit.clock.now()
-    statements = outbound.local_statements(kit, account, replace(before, deleted=now))
+    statements = stating.local_statements(kit, account, replace(before, deleted=now))
     grave = label(tombstone(object_id, before.type, now), statements)
     to, cc = addresses(before.visibility, f"{account.id}/followers", [])
-    inboxes = [*kit.store.objects.recipients(object_id)]
-    if before.visibility is not Visibility.DIRECT:
-        inboxes += recipients.follower_inboxes(kit, account)
+    people = addressed_in(before.document).everyone if before.visibility is Visibility.DIRECT else ()
+    hidden = Addressed(hidden=(*kit.store.objects.hidden_recipients(object_id), *people))
     with kit.store.transaction():
+        kit.store.collections.remove_everywhere(object_id)
         kit.store.objects.save(
             replace(before, type="Tombstone", document=grave, deleted=now, updated=now, in_reply_to=before.in_reply_to)
         )
         return outbound.send(
-            kit, account, "Delete", grave, about=object_id, statements=statements, inboxes=inboxes, to=to, cc=cc,
-            visibility=before.visibility,
+            kit, account, "Delete", grave, about=object_id, statements=statements,
+            also=kit.store.objects.recipients(object_id), to=to, cc=cc, visibility=before.visibility,
+            said=replace(said, addressed=said.addressed + hidden),
         )  # fmt: skip

@@ -9,6 +9,8 @@ from gateway.activitypub.understand import understand
 from gateway.errors import BadUrl, GatewayError, MalformedDocument, Refused
 from gateway.flows import discover
 from gateway.flows.apply import apply
+from gateway.flows.deposit import deposit
+from gateway.flows.forward import audience_of_ours, forward
 from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
 from gateway.flows.said import said_in
@@ -35,7 +37,8 @@ async def settle(kit: Kit, job: Job) -> None:
     if row is None or row.settled is not None:
         kit.store.work.finish(job.id, kit.clock.now())
         return
-    if decision_about(kit, origin_of(row.actor)).refuses:
+    ours = row.origin == kit.base
+    if not ours and decision_about(kit, origin_of(row.actor)).refuses:
         _finish(kit, job, row, "refused", [])
         return
     try:
@@ -45,12 +48,17 @@ async def settle(kit: Kit, job: Job) -> None:
         return
     heard = list(_from_headers(kit, row, activity))
     known, done = await _decide(kit, activity, heard)
-    statements = (*activity.statements, *heard)
+    # What our own activities state comes from what is known here: an echo adds nothing.
+    audience = await audience_of_ours(kit, row, activity)
+    statements = () if ours else (*activity.statements, *heard)
     with kit.store.transaction():
         for effect in done:
             if isinstance(effect, fx.MoveFollowers):
                 discover.keep_actor(kit, known.fetched[effect.new])  # whoever follows it needs its inbox
             apply(kit, effect, row.id, statements)
+        if not ours:
+            deposit(kit, row, activity)
+        forward(kit, row, audience)
         _finish(kit, job, row, _outcome(done), [f"{p.code}: {p.detail}" for p in problems])
     for effect in done:
         if isinstance(effect, fx.KeepActor) and known.sender_document is not None:
@@ -117,6 +125,6 @@ def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[st
     with kit.store.transaction():
         kit.store.work.settle_arrival(row.id, row.actor, outcome, now)
         kit.store.work.finish(job.id, now)
-        if outcome.startswith(("ignored", "refused")) or problems:
+        if row.origin != kit.base and (outcome.startswith(("ignored", "refused")) or problems):
             kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))
     log().info(SETTLED, activity=row.id, peer=row.origin, outcome=outcome, problems=problems)

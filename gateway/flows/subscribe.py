@@ -1,11 +1,11 @@
-"""Who follows whom: asking, taking back, accepting, rejecting."""
+"""Who follows whom: asking, taking back, accepting, rejecting. People here and elsewhere alike."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.flows.outbound import actor_statements, send, undo
-from gateway.flows.recipients import inbox_of
+from gateway.flows.outbound import NOTHING_MORE, Said, send, undo
+from gateway.flows.stating import actor_statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,29 +15,33 @@ if TYPE_CHECKING:
     from gateway.store.objects import Sent
 
 
-def answer_follow(kit: Kit, kind: str, actor: str, follow_document: Mapping[str, object], to: str) -> None:
+def answer_follow(
+    kit: Kit, kind: str, actor: str, follow_document: Mapping[str, object], to: str, said: Said = NOTHING_MORE
+) -> Sent | None:
     """Accept or reject a Follow as the account that was followed."""
     account = kit.store.accounts.by_id(actor)
     if account is None:
-        return
-    send(
+        return None
+    return send(
         kit, account, kind, follow_document, about=str(follow_document["id"]),
-        statements=actor_statements(kit, account), inboxes=inbox_of(kit, to), to=[to],
+        statements=actor_statements(kit, account), to=[to], said=said,
     )  # fmt: skip
 
 
-def follow(kit: Kit, account: Account, target: str) -> Sent:
-    """Ask a remote actor (known already) to let ``account`` follow it."""
+def follow(kit: Kit, account: Account, target: str, said: Said = NOTHING_MORE) -> Sent:
+    """Ask an actor (one of ours, or a remote one known already) to let ``account`` follow it."""
     with kit.store.transaction():
         sent = send(
-            kit, account, "Follow", target, about=target, statements=actor_statements(kit, account),
-            inboxes=inbox_of(kit, target), to=[target],
+            kit, account, "Follow", target, about=target, statements=actor_statements(kit, account), to=[target],
+            said=said,
         )  # fmt: skip
-        kit.store.relations.save_follow(account.id, target, sent.id, "pending", kit.clock.now())
+        before = kit.store.relations.follow(account.id, target)
+        state = "accepted" if before is not None and before.state == "accepted" else "pending"
+        kit.store.relations.save_follow(account.id, target, sent.id, state, kit.clock.now())
     return sent
 
 
-def unfollow(kit: Kit, account: Account, target: str) -> Sent | None:
+def unfollow(kit: Kit, account: Account, target: str, said: Said = NOTHING_MORE) -> Sent | None:
     """Take a Follow back."""
     known = kit.store.relations.follow(account.id, target)
     if known is None:
@@ -45,19 +49,18 @@ def unfollow(kit: Kit, account: Account, target: str) -> Sent | None:
     with kit.store.transaction():
         kit.store.relations.forget_follow(account.id, target)
         done = kit.store.objects.activity(known.activity)
-        return undo(kit, account, done) if done is not None else None
+        return undo(kit, account, done, said) if done is not None else None
 
 
-def answer_request(kit: Kit, account: Account, follower: str, kind: str) -> bool:
-    """Accept or reject a waiting follow request; False when there is none."""
+def answer_request(kit: Kit, account: Account, follower: str, kind: str, said: Said = NOTHING_MORE) -> Sent | None:
+    """Accept or reject a follow request, or end an accepted one; None when there is none."""
     known = kit.store.relations.follow(follower, account.id)
     if known is None or known.state == "rejected":
-        return False
+        return None
     document = {"id": known.activity, "type": "Follow", "actor": follower, "object": account.id}
     with kit.store.transaction():
         if kind == "Accept":
             kit.store.relations.settle_follow(follower, account.id, "accepted")
         else:
             kit.store.relations.forget_follow(follower, account.id)
-        answer_follow(kit, kind, account.id, document, follower)
-    return True
+        return answer_follow(kit, kind, account.id, document, follower, said)

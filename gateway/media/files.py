@@ -7,15 +7,17 @@ import os
 import struct
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.errors import TooLarge, UnsupportedMediaType
+from gateway.errors import StoreError, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import BinaryIO
 
 MAX_FILE = 20 * 1024 * 1024
 _HEAD = 64
+_PIECE = 64 * 1024
 # Formats that browsers show and that carry no script: SVG and HTML are left out on purpose.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -49,25 +51,50 @@ class Files:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, content: bytes) -> Blob:
-        """Store a file durably; raise TooLarge or UnsupportedMediaType."""
-        if len(content) > MAX_FILE:
-            raise TooLarge(f"{len(content)} bytes of media")
-        media_type = sniff(content)
+    def put(self, content: BinaryIO) -> Blob:
+        """Store a file durably, read in pieces; raise TooLarge, UnsupportedMediaType or StoreError (disk full)."""
+        head = content.read(_HEAD)
+        media_type = sniff(head)
         if media_type is None:
             raise UnsupportedMediaType("not a media format that is taken")
-        digest = hashlib.sha256(content).hexdigest()
-        path = self.path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            handle, name = tempfile.mkstemp(dir=path.parent)
+        try:
+            digest, size = self._write(head, content)
+        except OSError as error:
+            raise StoreError(f"media: {error}") from error
+        width, height = dimensions(head, media_type)
+        return Blob(sha256=digest, media_type=media_type, size=size, width=width, height=height)
+
+    def _write(self, head: bytes, content: BinaryIO) -> tuple[str, int]:
+        """Copy a file to where its hash says; return hash and size."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._root)
+        try:
+            digest, size = hashlib.sha256(), 0
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                piece = head
+                while piece:
+                    size += len(piece)
+                    if size > MAX_FILE:
+                        raise TooLarge(f"more than {MAX_FILE} bytes of media")
+                    digest.update(piece)
+                    file.write(piece)
+                    piece = content.read(_PIECE)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)  # noqa: PTH105 - atomic on one file system
-        width, height = dimensions(content, media_type)
-        return Blob(sha256=digest, media_type=media_type, size=len(content), width=width, height=height)
+            path = self.path(digest.hexdigest())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                Path(name).unlink()
+            else:
+                os.replace(name, path)  # noqa: PTH105 - atomic on one file system
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return digest.hexdigest(), size
+
+    def forget(self, sha256: str) -> None:
+        """Remove the file of a hash."""
+        self.path(sha256).unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Return where the file of a hash lies."""

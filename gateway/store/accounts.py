@@ -36,7 +36,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A bearer token as listed: never its secret."""
+    """A bearer token as listed: never its secret. ``client`` is the app it was given to, if any."""
 
     id: str
     account: str
@@ -44,6 +44,8 @@ class Token:
     created: datetime
     last_used: datetime | None
     revoked: datetime | None
+    scopes: tuple[str, ...] = ()
+    client: str | None = None
 
 
 class Accounts:
@@ -102,8 +104,9 @@ class Accounts:
     def save_token(self, token: Token, hashed: str) -> None:
         """Keep a token by the hash of its secret."""
         self._db.run(
-            "INSERT INTO token VALUES (:id, :account, :hash, :label, :created, NULL, NULL)",
+            "INSERT INTO token VALUES (:id, :account, :hash, :label, :created, NULL, NULL, :scopes, :client)",
             id=token.id, account=token.account, hash=hashed, label=token.label, created=to_ms(token.created),
+            scopes=" ".join(token.scopes), client=token.client,
         )  # fmt: skip
 
     def token_by_hash(self, hashed: str, now: datetime) -> Token | None:
@@ -139,4 +142,5 @@ def _token(row: type_row) -> Token:
     return Token(
         id=row["id"], account=row["account"], label=row["label"], created=from_ms(row["created"]),  # type: ignore[arg-type]
         last_used=from_ms(row["last_used"]), revoked=from_ms(row["revoked"]),
+        scopes=tuple(row["scopes"].split()), client=row["client"],
     )  # fmt: skip

@@ -11,10 +11,24 @@ from gateway.preferences import NOTHING, Preferences
 from gateway.store.database import dump, from_ms, load, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
+
+
+# What of an actor's activities somebody may see: ``:seen`` are visibilities between spaces.
+_PUBLISHED = (
+    " WHERE actor = :actor AND type NOT IN ('Update', 'Delete', 'Undo', 'Block', 'Flag') AND undone IS NULL"
+    " AND (:seen LIKE '% ' || visibility || ' %'"
+    " OR EXISTS (SELECT 1 FROM hidden_recipient h WHERE h.thing = activity.id AND h.actor = :reader)"
+    " OR EXISTS (SELECT 1 FROM addressee d WHERE d.activity = activity.id AND d.actor = :reader))"
+    " AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = activity.object AND o.deleted IS NOT NULL)"
+)
+
+
+def _words(visibilities: Iterable[Visibility]) -> str:
+    return f" {' '.join(visibilities)} "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,20 +201,59 @@ class Objects:
         """Note that we took an activity back."""
         self._db.run("UPDATE activity SET undone = :now WHERE id = :id", id=activity_id, now=to_ms(now))
 
-    def outbox(self, actor: str, *, before: str | None, limit: int) -> list[Sent]:
-        """Return an actor's public Creates and Announces, newest first, from before a cursor (an activity id)."""
+    def outbox(
+        self, actor: str, *, before: str | None, limit: int, visibilities: Sequence[Visibility], reader: str = ""
+    ) -> list[Sent]:
+        """Return what an actor published, newest first, from before a cursor (an activity id).
+
+        ``visibilities`` are those that the reader may see; what was addressed to ``reader`` by name is there too.
+        """
         rows = self._db.rows(
-            "SELECT * FROM activity WHERE actor = :actor AND type IN ('Create', 'Announce') AND undone IS NULL"
-            " AND visibility IN ('public', 'unlisted') AND (:before IS NULL OR id < :before)"
-            " AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = activity.object AND o.deleted IS NOT NULL)"
-            " ORDER BY id DESC LIMIT :limit",
+            f"SELECT * FROM activity {_PUBLISHED} AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",  # noqa: S608 - no value is put in
+            actor=actor, reader=reader, before=before, limit=limit, seen=_words(visibilities),
+        )  # fmt: skip
+        return [_sent(row) for row in rows]
+
+    def outbox_size(self, actor: str, visibilities: Sequence[Visibility], reader: str = "") -> int:
+        """Return how many activities ``outbox`` has in all."""
+        sql = f"SELECT count(*) FROM activity {_PUBLISHED}"  # noqa: S608 - no value is put in
+        return int(self._db.value(sql, actor=actor, reader=reader, seen=_words(visibilities)))
+
+    def own_outbox(self, actor: str, *, before: str | None, limit: int) -> list[Sent]:
+        """Return everything an actor ever did, newest first, from before a cursor: what only its owner sees."""
+        rows = self._db.rows(
+            "SELECT * FROM activity WHERE actor = :actor AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
             actor=actor, before=before, limit=limit,
         )  # fmt: skip
         return [_sent(row) for row in rows]
 
-    def outbox_size(self, actor: str) -> int:
-        """Return how many activities ``outbox`` has in all."""
-        return len(self.outbox(actor, before=None, limit=1_000_000))
+    def own_outbox_size(self, actor: str) -> int:
+        """Return how many activities ``own_outbox`` has in all."""
+        return int(self._db.value("SELECT count(*) FROM activity WHERE actor = :actor", actor=actor))
+
+    def remember_addressees(self, activity: str, about: str, named: Iterable[str], hidden: Iterable[str]) -> None:
+        """Remember who was addressed by name, openly or not: what reached them stays readable for them."""
+        for actor in dict.fromkeys(named):
+            self._db.run("INSERT INTO addressee VALUES (:t, :a) ON CONFLICT DO NOTHING", t=activity, a=actor)
+        for actor in dict.fromkeys(hidden):
+            for thing in (activity, about):
+                self._db.run("INSERT INTO hidden_recipient VALUES (:t, :a) ON CONFLICT DO NOTHING", t=thing, a=actor)
+
+    def is_addressee(self, activity: str, actor: str) -> bool:
+        """Tell whether one of our activities was addressed to an actor by name."""
+        return (
+            self._db.value("SELECT 1 FROM addressee WHERE activity = :t AND actor = :a", t=activity, a=actor)
+            is not None
+        )
+
+    def hidden_recipients(self, thing: str) -> list[str]:
+        """Return who was addressed in ``bto`` or ``bcc`` of an object or activity."""
+        return [r["actor"] for r in self._db.rows("SELECT actor FROM hidden_recipient WHERE thing = :t", t=thing)]
+
+    def is_hidden_recipient(self, thing: str, actor: str) -> bool:
+        """Tell whether an object or activity was addressed to an actor in ``bto`` or ``bcc``."""
+        row = self._db.value("SELECT 1 FROM hidden_recipient WHERE thing = :t AND actor = :a", t=thing, a=actor)
+        return row is not None
 
     def save_media(self, media: MediaFile) -> None:
         """Keep the description of an uploaded file."""
@@ -217,6 +270,23 @@ class Objects:
         if row is None:
             return None
         return MediaFile(**{**row, "created": from_ms(row["created"])})
+
+    def link_media(self, media_id: str, object_id: str) -> None:
+        """Make an uploaded file part of an object."""
+        self._db.run("UPDATE media SET object = :o WHERE id = :id", id=media_id, o=object_id)
+
+    def unattached_media(self, before: datetime) -> list[MediaFile]:
+        """Return files that were uploaded before a moment and never became part of an object."""
+        rows = self._db.rows("SELECT * FROM media WHERE object IS NULL AND created < :t", t=to_ms(before))
+        return [MediaFile(**{**row, "created": from_ms(row["created"])}) for row in rows]
+
+    def forget_media(self, media_id: str) -> None:
+        """Forget the description of a file."""
+        self._db.run("DELETE FROM media WHERE id = :id", id=media_id)
+
+    def is_blob_used(self, sha256: str) -> bool:
+        """Tell whether any file still has this content."""
+        return self._db.value("SELECT 1 FROM media WHERE sha256 = :s", s=sha256) is not None
 
     def remember_recipients(self, object_id: str, inboxes: Iterable[str]) -> None:
         """Remember who was sent an object: edits and deletions reach them too."""

@@ -192,6 +192,24 @@ class Relations:
         )
         return [row["actor"] for row in rows]
 
+    def interaction_activities(self, target: str, kind: str, *, limit: int, offset: int = 0) -> list[tuple[str, str]]:
+        """Return (activity id, actor) of those who liked or boosted an object, newest first."""
+        rows = self._db.rows(
+            "SELECT activity, actor FROM interaction WHERE object = :o AND kind = :k"
+            " ORDER BY created DESC, activity DESC LIMIT :limit OFFSET :offset",
+            o=target, k=kind, limit=limit, offset=offset,
+        )  # fmt: skip
+        return [(row["activity"], row["actor"]) for row in rows]
+
+    def done_by(self, actor: str, kind: str) -> list[str]:
+        """Return the objects that an actor liked or boosted, newest first."""
+        rows = self._db.rows(
+            "SELECT object FROM interaction WHERE actor = :a AND kind = :k ORDER BY created DESC, object",
+            a=actor,
+            k=kind,
+        )
+        return [row["object"] for row in rows]
+
     def done_by_activity(self, activity: str) -> dict[str, str] | None:
         """Return what an activity with this id did: type, actor, object; None when nothing stands."""
         for sql in (

@@ -117,9 +117,50 @@ CREATE TABLE audit (
 """
 
 
+_CLIENTS = """
+ALTER TABLE token ADD COLUMN scopes TEXT NOT NULL DEFAULT 'read write';
+ALTER TABLE token ADD COLUMN client TEXT;
+
+CREATE TABLE oauth_client (
+  id TEXT PRIMARY KEY, secret_hash TEXT, name TEXT NOT NULL, website TEXT NOT NULL, redirect_uris TEXT NOT NULL,
+  scopes TEXT NOT NULL, created BIGINT NOT NULL);
+
+CREATE TABLE oauth_code (
+  hash TEXT PRIMARY KEY, client TEXT NOT NULL, account TEXT NOT NULL, redirect_uri TEXT NOT NULL,
+  scopes TEXT NOT NULL, challenge TEXT NOT NULL, expires BIGINT NOT NULL, used BIGINT, token TEXT);
+
+CREATE TABLE sign_in (hash TEXT PRIMARY KEY, account TEXT NOT NULL, expires BIGINT NOT NULL, used BIGINT);
+
+CREATE TABLE inbox_item (
+  id INTEGER PRIMARY KEY, account TEXT NOT NULL, activity TEXT NOT NULL, actor TEXT NOT NULL, received BIGINT NOT NULL);
+CREATE UNIQUE INDEX inbox_item_once ON inbox_item (account, activity, actor);
+CREATE INDEX inbox_item_received ON inbox_item (received);
+
+CREATE TABLE collection_item (
+  collection TEXT NOT NULL, item TEXT NOT NULL, added BIGINT NOT NULL, PRIMARY KEY (collection, item));
+
+CREATE TABLE addressee (activity TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (activity, actor));
+
+CREATE TABLE hidden_recipient (thing TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (thing, actor));
+
+CREATE INDEX interaction_by_actor ON interaction (actor, kind, created);
+CREATE INDEX media_by_object ON media (object);
+"""
+
+
 @MIGRATIONS(name="0001_first")
 def first(database: sqlite_utils.Database) -> None:
     """Make every table."""
-    for statement in _FIRST.split(";\n"):
+    _run(database, _FIRST)
+
+
+@MIGRATIONS(name="0002_clients")
+def clients(database: sqlite_utils.Database) -> None:
+    """Make room for an author's own software: scoped tokens, apps, inboxes that can be read, collections."""
+    _run(database, _CLIENTS)
+
+
+def _run(database: sqlite_utils.Database, script: str) -> None:
+    for statement in script.split(";\n"):
         if statement.strip():
             database.execute(statement)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.store.accounts import Accounts
+from gateway.store.apps import Apps
+from gateway.store.collections import Collections
 from gateway.store.database import Database
+from gateway.store.inboxes import Inboxes
 from gateway.store.meta import Meta
 from gateway.store.objects import Objects
 from gateway.store.peers import Peers
@@ -27,6 +30,9 @@ class Store:
         """Open the database at ``path``; raise StoreError when it cannot be used."""
         self.database = Database(path)
         self.accounts = Accounts(self.database)
+        self.apps = Apps(self.database)
+        self.collections = Collections(self.database)
+        self.inboxes = Inboxes(self.database)
         self.meta = Meta(self.database)
         self.objects = Objects(self.database)
         self.peers = Peers(self.database)

@@ -1,14 +1,12 @@
-"""Who is asking, and may they see it: signatures on GETs, visibility, tokens."""
+"""Who is asking, and may they see it: signatures on GETs, bearer tokens, a browser's session, visibility."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.addressing import Visibility
-from gateway.activitypub.properties import ids_of
 from gateway.errors import Gone, NotAuthenticated, NotFound, Refused
-from gateway.flows import authenticate
+from gateway.flows import authenticate, grant
+from gateway.flows.see import may_see
 from gateway.signatures.verify import is_signed
 from gateway.web.context import kit_of, signed_request
 
@@ -16,46 +14,37 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from gateway.flows.kit import Kit
-    from gateway.store.accounts import Account
+    from gateway.store.accounts import Account, Token
     from gateway.store.objects import Stored
+
+COOKIE = "gateway_session"
 
 
 async def requester(request: Request, *, is_collection: bool = False) -> str | None:
-    """Return who signed this GET; None when nobody did and none is needed.
+    """Return who asks: whose token it is, or who signed this GET; None when nobody did and none is needed.
 
     Raises NotAuthenticated when authorized fetch is on and the request is unsigned or badly signed,
     Refused for a refused peer.
     """
     kit = kit_of(request)
-    if not is_signed(signed_request(request)) and not kit.settings.authorized_fetch:
+    token = token_of(request)
+    if token is not None:
+        return check_scope(token, grant.READ).account
+    if is_unsigned(request) and not kit.settings.authorized_fetch:
         return None
     return await authenticate.authenticate(kit, signed_request(request), is_collection=is_collection)
 
 
 def is_unsigned(request: Request) -> bool:
-    """Tell whether the request carries no signature at all."""
-    return not is_signed(signed_request(request))
+    """Tell whether the request carries neither a signature nor a token."""
+    return not is_signed(signed_request(request)) and "authorization" not in request.headers
 
 
 def check_visible(kit: Kit, stored: Stored | None, asker: str | None) -> Stored:
     """Return the object when ``asker`` may see it; the same NotFound for missing and for hidden ones."""
-    if stored is None or not stored.local or not _may_see(kit, stored, asker):
+    if stored is None or not stored.local or not may_see(kit, stored, asker):
         raise NotFound("missing or hidden")
     return stored
-
-
-def _may_see(kit: Kit, stored: Stored, asker: str | None) -> bool:
-    if asker is not None and kit.store.relations.blocks(stored.owner, asker):
-        return False
-    if stored.visibility.is_open:
-        return True
-    if asker is None:
-        return False
-    addressed = {*ids_of(stored.document.get("to")), *ids_of(stored.document.get("cc"))}
-    if asker in addressed:
-        return True
-    known = kit.store.relations.follow(asker, stored.owner)
-    return stored.visibility is Visibility.FOLLOWERS and known is not None and known.state == "accepted"
 
 
 def account_of(request: Request) -> Account:
@@ -68,20 +57,70 @@ def account_of(request: Request) -> Account:
     return account
 
 
-def hash_token(secret: str) -> str:
-    """Return how a token's secret is kept: SHA-256; secrets are 32 random bytes, so no salt is needed."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def bearer(request: Request, account: Account) -> None:
-    """Let the owner's token through; raise NotAuthenticated or Refused."""
-    kit = kit_of(request)
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
+def token_of(request: Request) -> Token | None:
+    """Return the token in the Authorization header, None without one; raise NotAuthenticated for a bad one."""
+    header = request.headers.get("authorization")
+    scheme, _, secret = (header or "").partition(" ")
+    if header is None or scheme.lower() == "signature":
+        return None
+    if scheme.lower() != "bearer" or not secret.strip():
         raise NotAuthenticated("no bearer token", code="token-missing")
-    # Looked up by hash, so that the comparison's timing says nothing about a secret.
-    token = kit.store.accounts.token_by_hash(hash_token(secret.strip()), kit.clock.now())
-    if token is None:
+    token = grant.token_behind(kit_of(request), secret.strip())
+    if token is None or grant.SESSION in token.scopes:
         raise NotAuthenticated("unknown or revoked token", code="token-invalid")
-    if token.account != account.id:
+    return token
+
+
+def check_scope(token: Token, scope: str) -> Token:
+    """Return the token when it was given for ``scope``; raise Refused otherwise."""
+    if scope not in token.scopes:
+        raise Refused(f"token {token.id} is for {' '.join(token.scopes)}", code="insufficient-scope")
+    return token
+
+
+def bearer(request: Request, scope: str) -> Account:
+    """Return the account whose token this is; raise NotAuthenticated or Refused."""
+    token = token_of(request)
+    if token is None:
+        raise NotAuthenticated("no bearer token", code="token-missing")
+    account = kit_of(request).store.accounts.by_id(check_scope(token, scope).account)
+    if account is None:
+        raise NotAuthenticated("the account is gone", code="token-invalid")
+    return account
+
+
+def owner(request: Request, account: Account, scope: str) -> Account:
+    """Let only the owner's token through; raise NotAuthenticated or Refused."""
+    if bearer(request, scope).id != account.id:
         raise Refused("token of another account", code="token-of-another-account")
+    return account
+
+
+def session_of(request: Request) -> Account | None:
+    """Return who is signed in with this browser, or None."""
+    secret = request.cookies.get(COOKIE)
+    token = grant.token_behind(kit_of(request), secret) if secret else None
+    if token is None or grant.SESSION not in token.scopes:
+        return None
+    return kit_of(request).store.accounts.by_id(token.account)
+
+
+def signed_in(request: Request) -> Account:
+    """Return who asks with a token or a session; raise NotAuthenticated when nobody does."""
+    if "authorization" in request.headers:
+        return bearer(request, grant.READ)
+    account = session_of(request)
+    if account is None:
+        raise NotAuthenticated("not signed in", code="token-missing")
+    return account
+
+
+def check_same_site(request: Request) -> None:
+    """Raise Refused when a form was sent from another site (Sec-Fetch-Site, then Origin)."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    same = site in ("same-origin", "none") if site is not None else origin == kit_of(request).base
+    if not same:
+        raise Refused(
+            f"form from {origin}",
+            code="cross-site",
+        )

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from gateway.errors import GatewayError
-from gateway.web import client, discovery, federation, feeds, media, pages, problems
+from gateway.web import client, collections, discovery, federation, feeds, media, oauth, pages, problems, sign_in
 from gateway.web.middleware import Bounds, Dress
 
 if TYPE_CHECKING:
@@ -37,13 +37,28 @@ ROUTES = [
     *(Route(f"/actor/{name}", federation.instance_collection) for name in federation.COLLECTIONS),
     Route("/users/{name}", federation.actor),
     Route("/users/{name}/inbox", federation.inbox, methods=["POST"]),
-    Route("/users/{name}/outbox", federation.outbox, methods=["GET"]),
+    Route("/users/{name}/inbox", collections.inbox, methods=["GET"]),
+    Route("/users/{name}/outbox", collections.outbox, methods=["GET"]),
     Route("/users/{name}/outbox", client.outbox, methods=["POST"]),
-    Route("/users/{name}/followers", federation.followers),
-    Route("/users/{name}/following", federation.following),
-    Route("/users/{name}/featured", federation.featured),
+    Route("/users/{name}/followers", collections.followers),
+    Route("/users/{name}/following", collections.following),
+    Route("/users/{name}/liked", collections.liked),
+    Route("/users/{name}/featured", collections.featured),
+    Route("/.well-known/oauth-authorization-server", oauth.metadata),
+    Route("/oauth/register", oauth.register, methods=["POST"]),
+    Route("/oauth/authorize", oauth.ask, methods=["GET"]),
+    Route("/oauth/authorize", oauth.decide, methods=["POST"]),
+    Route("/oauth/token", oauth.token, methods=["POST"]),
+    Route("/oauth/revoke", oauth.revoke, methods=["POST"]),
+    Route("/sign-in", sign_in.show, methods=["GET"]),
+    Route("/sign-in", sign_in.enter, methods=["POST"]),
+    Route("/sign-out", sign_in.leave, methods=["POST"]),
+    Route("/api/proxy", client.proxy, methods=["POST"]),
+    Route("/api/media", client.upload, methods=["POST"]),
     Route(f"/posts/{TID}", federation.post),
-    Route(f"/posts/{TID}/replies", federation.replies),
+    Route(f"/posts/{TID}/replies", collections.replies),
+    Route(f"/posts/{TID}/likes", collections.likes),
+    Route(f"/posts/{TID}/shares", collections.shares),
     Route(f"/activities/{TID}", federation.activity),
     Route("/media/{media_id}/{file_name}", media.file),
     Route("/", pages.home),

@@ -1,140 +1,108 @@
-"""ActivityPub client-to-server (W3C ActivityPub, section 6): a community's own software publishes here."""
+"""ActivityPub client-to-server (W3C ActivityPub, section 6): outbox, uploads, the proxy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
+import anyio
+import orjson
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from gateway.activitypub.addressing import Visibility, visibility_of
+from gateway.activitypub.labels import label, with_context
 from gateway.activitypub.negotiation import is_activity_type
-from gateway.activitypub.note import Draft
-from gateway.activitypub.properties import id_of, text_of, type_of
-from gateway.activitypub.sanitise import plain
-from gateway.carriers import jsonld_terms
-from gateway.carriers.reading import Source
-from gateway.errors import BadInput, Text, UnsupportedMediaType
-from gateway.flows import discover, interact, publish, revise, subscribe
+from gateway.activitypub.note import MAX_ALT, attachment
+from gateway.activitypub.properties import ACTIVITY_JSON, text_of
+from gateway.carriers.jsonld_terms import combined_at_home
+from gateway.errors import BadInput, TooLarge, UnsupportedMediaType
+from gateway.flows import attach, client, look, stating
+from gateway.flows.grant import READ, WRITE
 from gateway.jsonld.strict import read_object
-from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject, combined
-from gateway.urls import same_origin
-from gateway.web.access import account_of, bearer
-from gateway.web.context import kit_of, read_body
+from gateway.media.files import MAX_FILE
+from gateway.web.access import account_of, bearer, owner
+from gateway.web.context import kit_of, read_body, read_form, state_preferences
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
     from starlette.requests import Request
 
     from gateway.flows.kit import Kit
     from gateway.store.accounts import Account
-    from gateway.store.objects import Sent
 
-UNKNOWN = Text(
-    "This outbox takes Note, Create, Update, Delete, Follow, Like, Announce, Block and Undo.",
-    "このoutboxで受け付けるのは Note, Create, Update, Delete, Follow, Like, Announce, Block, Undo です。",
-)
-
-
-NO_FILES = Text(
-    "Files cannot be attached here yet; use: gateway post create --media.",
-    "ここではファイルを添付できません。gateway post create --media を使ってください。",
-)
+OVERHEAD = 256 * 1024  # what a multipart body may hold besides the file
+_PLAIN_JSON = "application/json"
 
 
 async def outbox(request: Request) -> Response:
-    """Publish what the owner's software sends: 201 with the id of the activity."""
+    """Publish what the owner's software sends: 201 with the id of the activity in Location."""
     kit, account = kit_of(request), account_of(request)
-    bearer(request, account)
+    owner(request, account, WRITE)
     content_type = request.headers.get("content-type", "")
-    if not is_activity_type(content_type) and content_type.partition(";")[0].strip().lower() != "application/json":
+    if not is_activity_type(content_type) and content_type.partition(";")[0].strip().lower() != _PLAIN_JSON:
         raise UnsupportedMediaType(content_type[:100])
     document = read_object(await read_body(request))
-    sent = await _perform(kit, account, document)
-    headers = {"location": sent.id} if sent is not None else {}
-    return Response(status_code=201 if sent is not None else 200, headers=headers)
+    sent = await client.submit(kit, account, document)
+    return Response(status_code=201, headers={"location": sent.id})
 
 
-async def _perform(kit: Kit, account: Account, document: Mapping[str, object]) -> Sent | None:
-    kind = type_of(document)
-    value = document.get("object")
-    target = id_of(value)
-    if kind == "Note":
-        return await _create(kit, account, document, document)
-    if kind == "Create" and isinstance(value, Mapping) and type_of(value) == "Note":
-        return await _create(kit, account, value, {**document, **value})
-    if target is None:
-        raise BadInput(f"{kind} without object", detail=UNKNOWN)
-    if kind == "Update" and isinstance(value, Mapping):
-        own = _preferences(kit, value)
-        # Partial: what an Update does not name stays (ActivityPub, section 6.3.1).
-        warning = text_of(value, "summary") if value.keys() & {"summary", "summaryMap"} else None
-        return (await revise.edit(kit, account, target, text=_text(value), own=own, warning=warning))[1]
-    if kind == "Delete":
-        return revise.delete(kit, account, target)
-    if kind in ("Like", "Announce"):
-        return await interact.interact(kit, account, kind, target)
-    if kind in ("Follow", "Block") and same_origin(target, kit.base):
-        raise BadInput(target, detail=Text("This account lives here.", "このサーバー内のアカウントです。"))
-    if kind in ("Follow", "Block"):
-        remote = await discover.known_actor(kit, target)
-        return (
-            subscribe.follow(kit, account, remote.id) if kind == "Follow" else interact.block(kit, account, remote.id)
-        )
-    if kind == "Undo":
-        return _undo(kit, account, target)
-    raise BadInput(f"{kind} is not taken", detail=UNKNOWN)
+async def proxy(request: Request) -> Response:
+    """Fetch a document for the owner, signed as the owner (section 4.1, ``proxyUrl``): form field ``id``."""
+    kit, account = kit_of(request), bearer(request, READ)
+    wanted = (await read_form(request)).get("id", "")
+    if not wanted:
+        raise BadInput("no id")
+    found = await look.fetch_for(kit, account, wanted)
+    state_preferences(request, found.prefs)
+    return Response(found.body, 200, {"cache-control": "private, no-store"}, ACTIVITY_JSON)
 
 
-async def _create(kit: Kit, account: Account, note: Mapping[str, object], addressed: Mapping[str, object]) -> Sent:
-    stated = "to" in addressed or "cc" in addressed
-    if note.get("attachment"):
-        raise BadInput("attachment", detail=NO_FILES)
-    draft = Draft(
-        text=_text(note) or "",
-        visibility=visibility_of(addressed, f"{account.id}/followers") if stated else Visibility.PUBLIC,
-        warning=text_of(note, "summary"),
-        language=_language(note),
-        reply_to=id_of(note.get("inReplyTo")),
-    )
-    own = _preferences(kit, note)
-    return (await publish.create(kit, account, draft, own=own or Preferences()))[1]
+async def upload(request: Request) -> Response:
+    """Take one file (multipart fields ``file``, ``object``): 201 with its address, and the attachment to post."""
+    kit, account = kit_of(request), bearer(request, WRITE)
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+        raise UnsupportedMediaType(content_type[:100])
+    try:
+        parser = MultiPartParser(request.headers, _bounded(request), max_files=1, max_fields=8)
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        raise BadInput(f"multipart: {error!r}") from error
+    try:
+        return await _uploaded(request, kit, account, form)
+    finally:
+        await form.close()
 
 
-def _text(note: Mapping[str, object]) -> str | None:
-    """Return the plain text: ``source`` where given, else the content without its markup."""
-    source = note.get("source")
-    if (
-        isinstance(source, Mapping)
-        and source.get("mediaType") == "text/plain"
-        and isinstance(source.get("content"), str)
-    ):
-        return str(source["content"])
-    content = text_of(note, "content")
-    return plain(content) if content else None
+async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body in pieces up to its limit; what is larger goes no further."""
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MAX_FILE + OVERHEAD:
+            raise TooLarge(f"more than {MAX_FILE} bytes of media")
+        yield piece
 
 
-def _language(note: Mapping[str, object]) -> str:
-    mapped = note.get("contentMap")
-    return str(next(iter(mapped), "")) if isinstance(mapped, Mapping) else ""
+async def _uploaded(request: Request, kit: Kit, account: Account, form: Mapping[str, object]) -> Response:
+    file, described = form.get("file"), form.get("object")
+    if not isinstance(file, UploadFile):
+        raise BadInput("no file")
+    shell = read_object(described.encode()) if isinstance(described, str) and described else {}
+    alt = text_of(shell, "name") or text_of(shell, "summary") or str(form.get("description") or "")
+    if len(alt) > MAX_ALT:
+        raise BadInput(f"{len(alt)} characters of alternative text")
+    await file.seek(0)
+    blob = await anyio.to_thread.run_sync(attach.store, kit, file.file)
+    kept = attach.keep(kit, account, blob, _name(file), alt)
+    statements = stating.actor_statements(kit, account)
+    state_preferences(request, combined_at_home(statements))
+    body = orjson.dumps(with_context(label(attachment(kept), statements)))
+    return Response(body, 201, {"location": kept.url, "cache-control": "no-store"}, ACTIVITY_JSON)
 
 
-def _preferences(kit: Kit, note: Mapping[str, object]) -> Preferences | None:
-    """Return what the client says about this object, in any of our terms; None when it says nothing."""
-    speaker = Declarant(kind=DeclarantKind.AUTHOR, id="client", auth=Auth.LOCAL)
-    source = Source(subject=Subject(scope=Scope.OBJECT, ref="new"), declared_by=speaker, observed_at=kit.clock.now())
-    values = jsonld_terms.TermValues(
-        content_usage=note.get("contentUsage"), ai_usage=note.get("aiUsage"), x_robots_tag=note.get("xRobotsTag")
-    )
-    statements = jsonld_terms.parse(values, source).statements
-    return combined(statements, at=kit.clock.now()) if statements else None
-
-
-def _undo(kit: Kit, account: Account, target: str) -> Sent | None:
-    done = kit.store.objects.activity(target)
-    if done is None or done.actor != account.id:
-        raise BadInput(f"{target} is not yours to undo", detail=UNKNOWN)
-    if done.type == "Follow":
-        return subscribe.unfollow(kit, account, done.object)
-    if done.type == "Block":
-        return interact.unblock(kit, account, done.object)
-    return interact.undo_interaction(kit, account, done.type, done.object)
+def _name(file: UploadFile) -> str:
+    return re.sub(r"[\\/]", "-", unquote(file.filename or ""))

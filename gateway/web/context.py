@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from gateway.activitypub.negotiation import wants_html
-from gateway.errors import TooLarge, UnsupportedMediaType
+from gateway.errors import BadInput, TooLarge, UnsupportedMediaType
 from gateway.jsonld.strict import MAX_BODY
 from gateway.signatures.request import SignedRequest
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.preferences import Preferences
 
 LANGUAGES = ("en", "ja")
+MAX_FORM = 64 * 1024
 
 
 def kit_of(request: HTTPConnection) -> Kit:
@@ -77,6 +79,19 @@ def signed_request(request: Request, body: bytes = b"") -> SignedRequest:
     target = kit_of(request).base + path + (f"?{query.decode('latin-1')}" if query else "")
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
     return SignedRequest(method=request.method, target=target, headers=headers, body=body)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a small form, the first value of each; raise UnsupportedMediaType for other bodies."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType(content_type[:100])
+    body = await read_body(request, MAX_FORM)
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50)
+    except ValueError as error:
+        raise BadInput("not a form") from error
+    return dict(reversed(pairs))
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:

@@ -11,9 +11,9 @@ from gateway.activitypub import actor as actors
 from gateway.activitypub import collection as collections
 from gateway.activitypub.negotiation import is_activity_type
 from gateway.errors import GatewayError, Gone, NotFound, UnsupportedMediaType
-from gateway.flows import inbound, outbound
+from gateway.flows import inbound, stating
 from gateway.flows.profile import profile_of
-from gateway.ids import is_tid
+from gateway.flows.see import may_see_activity
 from gateway.observe.logs import log
 from gateway.observe.names import ARRIVAL
 from gateway.web.access import account_of, check_visible, is_unsigned, requester
@@ -69,7 +69,7 @@ async def instance_actor(request: Request) -> Response:
     if account is None:
         raise NotFound("instance actor")
     document = actors.instance_actor(profile_of(kit, account))
-    return document_response(request, document, outbound.actor_statements(kit, account), actor=True)
+    return document_response(request, document, stating.actor_statements(kit, account), actor=True)
 
 
 async def instance_collection(request: Request) -> Response:
@@ -79,7 +79,7 @@ async def instance_collection(request: Request) -> Response:
     if account is None:
         raise NotFound("instance actor")
     document = collections.inline(f"{kit.base}{request.scope['path']}", [], owner=account.id)
-    return document_response(request, document, outbound.actor_statements(kit, account))
+    return document_response(request, document, stating.actor_statements(kit, account))
 
 
 async def actor(request: Request) -> Response:
@@ -88,60 +88,11 @@ async def actor(request: Request) -> Response:
     if prefers_html(request):
         return RedirectResponse(f"{kit.base}/@{account.name}", SEE_OTHER, {"vary": VARY})
     profile = profile_of(kit, account)
-    statements = outbound.actor_statements(kit, account)
+    statements = stating.actor_statements(kit, account)
     if is_unsigned(request) and kit.settings.authorized_fetch:
         return document_response(request, actors.key_only(profile), statements, actor=True)
     await requester(request)
     return document_response(request, actors.actor(profile), statements, actor=True)
-
-
-async def followers(request: Request) -> Response:
-    """Count followers; who they are stays between them and the account."""
-    return await _counted(request, "followers")
-
-
-async def following(request: Request) -> Response:
-    """Count whom the account follows."""
-    return await _counted(request, "following")
-
-
-async def _counted(request: Request, name: str) -> Response:
-    kit, account = kit_of(request), account_of(request)
-    await requester(request, is_collection=True)
-    relations = kit.store.relations
-    members = relations.followers(account.id) if name == "followers" else relations.following(account.id)
-    document = collections.collection(f"{account.id}/{name}", len(members), first=False, owner=account.id)
-    return document_response(request, document, outbound.actor_statements(kit, account))
-
-
-async def featured(request: Request) -> Response:
-    """Show pinned posts (none can be pinned yet: an empty collection is what readers expect then)."""
-    kit, account = kit_of(request), account_of(request)
-    await requester(request, is_collection=True)
-    document = collections.inline(f"{account.id}/featured", [], owner=account.id)
-    return document_response(request, document, outbound.actor_statements(kit, account))
-
-
-async def outbox(request: Request) -> Response:
-    """Show what an account published openly, newest first, in pages."""
-    kit, account = kit_of(request), account_of(request)
-    await requester(request, is_collection=True)
-    statements = outbound.actor_statements(kit, account)
-    collection_id = f"{account.id}/outbox"
-    total = kit.store.objects.outbox_size(account.id)
-    cursor = request.query_params.get("page")
-    if cursor is None:
-        document = collections.collection(collection_id, total, first=total > 0, owner=account.id)
-        return document_response(request, document, statements)
-    if cursor != "1" and not is_tid(cursor):
-        raise NotFound("no such page")
-    before = None if cursor == "1" else f"{kit.base}/activities/{cursor}"
-    sent = kit.store.objects.outbox(account.id, before=before, limit=collections.PAGE_SIZE + 1)
-    shown = sent[: collections.PAGE_SIZE]
-    following_page = shown[-1].id.rpartition("/")[2] if len(sent) > len(shown) else None
-    items = [outbound.current_document(kit, activity)[0] for activity in shown]
-    document = collections.page(collection_id, items, cursor=cursor, following=following_page, total=total)
-    return document_response(request, document, statements)
 
 
 async def post(request: Request) -> Response:
@@ -152,9 +103,9 @@ async def post(request: Request) -> Response:
         return _to_page(request, kit.store.objects.get(object_id))
     asker = await requester(request)
     stored = check_visible(kit, kit.store.objects.get(object_id), asker)
-    statements = outbound.statements_about(kit, object_id)
+    statements = stating.statements_about(kit, object_id)
     status = GONE if stored.deleted is not None else 200
-    return document_response(request, stored.document, statements, status=status)
+    return document_response(request, stating.whole_document(kit, stored), statements, status=status)
 
 
 def _to_page(request: Request, stored: Stored | None) -> Response:
@@ -165,31 +116,21 @@ def _to_page(request: Request, stored: Stored | None) -> Response:
     return RedirectResponse(f"{kit.base}/@{name}/{found.id.rpartition('/')[2]}", SEE_OTHER, {"vary": VARY})
 
 
-async def replies(request: Request) -> Response:
-    """Show the open replies to one of our objects."""
-    kit = kit_of(request)
-    object_id = f"{kit.base}/posts/{request.path_params['tid']}"
-    asker = await requester(request, is_collection=True)
-    stored = check_visible(kit, kit.store.objects.get(object_id), asker)
-    items = [reply.id for reply in kit.store.objects.replies(object_id)]
-    document = collections.inline(f"{object_id}/replies", items, owner=stored.owner)
-    return document_response(request, document, outbound.statements_about(kit, object_id))
-
-
 async def activity(request: Request) -> Response:
     """Show one of our activities to those it was for: as it holds today, never looser than what was edited since."""
     kit = kit_of(request)
     asker = await requester(request)
     sent = kit.store.objects.activity(f"{kit.base}/activities/{request.path_params['tid']}")
-    if sent is None or sent.undone:
+    if sent is None or (sent.undone and asker != sent.actor):
         raise NotFound("missing or taken back")
     stored = kit.store.objects.get(sent.object)
     if stored is not None and sent.type in ("Create", "Update", "Delete"):
-        check_visible(kit, stored, asker)
+        if not kit.store.objects.is_hidden_recipient(sent.id, asker or ""):
+            check_visible(kit, stored, asker)
         if stored.deleted is not None and sent.type != "Delete":
             # Its bytes would tell what was deleted.
             raise Gone(sent.id)
-    elif not (sent.visibility.is_open or asker == sent.object):
+    elif not may_see_activity(kit, sent, asker):
         raise NotFound("hidden")
-    document, statements = outbound.current_document(kit, sent)
+    document, statements = stating.current_document(kit, sent)
     return document_response(request, document, statements)

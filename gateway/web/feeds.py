@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.sanitise import plain
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.feeds import atom
-from gateway.flows import outbound
+from gateway.flows import stating
 from gateway.web.access import account_of
 from gateway.web.context import kit_of, state_preferences
 from gateway.web.respond import with_etag
@@ -29,7 +29,7 @@ async def account_atom(request: Request) -> Response:
     kit, account = kit_of(request), account_of(request)
     page = f"{kit.base}/@{account.name}"
     posts = [post for post in kit.store.objects.by_owner(account.id, limit=LENGTH) if post.visibility == "public"]
-    prefs = combined_at_home(outbound.actor_statements(kit, account))
+    prefs = combined_at_home(stating.actor_statements(kit, account))
     newest = max((post.updated or post.published for post in posts), default=account.updated)
     feed = atom.Feed(
         id=account.id, self_url=f"{page}.atom", page=page, title=account.display_name or account.name,

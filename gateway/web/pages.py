@@ -12,7 +12,7 @@ from gateway.activitypub.properties import ids_of, text_of
 from gateway.activitypub.sanitise import plain
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import SPECIAL_CODES, GatewayError, Gone, NotFound
-from gateway.flows import outbound
+from gateway.flows import stating
 from gateway.policy.reasons import SENTENCES, Reason
 from gateway.preferences import strictest
 from gateway.urls import same_origin, try_origin
@@ -34,9 +34,10 @@ MAX_FILES = 32
 HEADERS = {"vary": "Accept, Accept-Language", "cache-control": "private, no-cache"}
 
 
-def _page(
+def page(
     request: Request, name: str, values: dict[str, object], prefs: Preferences | None = None, status: int = 200
 ) -> Response:
+    """Return a page; ``prefs`` are what it states about its content, the instance's own when left out."""
     return HTMLResponse(render(request, name, values, prefs), status, HEADERS)
 
 
@@ -44,7 +45,7 @@ async def home(request: Request) -> Response:
     """Show who publishes here."""
     kit = kit_of(request)
     accounts = [account for account in kit.store.accounts.all() if account.discoverable]
-    return _page(request, "home.html", {"accounts": accounts, "domain": kit.settings.domain})
+    return page(request, "home.html", {"accounts": accounts, "domain": kit.settings.domain})
 
 
 async def profile(request: Request) -> Response:
@@ -53,9 +54,9 @@ async def profile(request: Request) -> Response:
         return await feeds.account_atom(request)
     kit, account = kit_of(request), account_of(request)
     posts = [_shown(kit, post) for post in kit.store.objects.by_owner(account.id, limit=SHOWN)]
-    prefs = combined_at_home(outbound.actor_statements(kit, account))
+    prefs = combined_at_home(stating.actor_statements(kit, account))
     values = {"account": account, "posts": posts, "domain": kit.settings.domain}
-    return _page(request, "profile.html", values, prefs)
+    return page(request, "profile.html", values, prefs)
 
 
 async def post(request: Request) -> Response:
@@ -68,7 +69,7 @@ async def post(request: Request) -> Response:
         raise Gone(stored.id)
     replies = [_shown(kit, reply) for reply in kit.store.objects.replies(stored.id)]
     values = {"account": account, "post": _shown(kit, stored), "replies": replies, "domain": kit.settings.domain}
-    return _page(request, "post.html", values, stored.prefs)
+    return page(request, "post.html", values, stored.prefs)
 
 
 def _shown(kit: Kit, stored: Stored) -> dict[str, object]:
@@ -81,7 +82,7 @@ def _shown(kit: Kit, stored: Stored) -> dict[str, object]:
         "page": page if same_origin(page, stored.id) else stored.id,
         "owner": stored.owner,
         "html": text_of(document, "content"),
-        "warning": warning if stored.local else plain(warning),
+        "warning": plain(warning),
         "published": stored.published,
         "edited": stored.updated is not None,
         "reply_to": stored.in_reply_to,
@@ -113,19 +114,19 @@ def _media(attached: object) -> list[dict[str, object]]:
 async def about(request: Request) -> Response:
     """Say what this server is."""
     kit = kit_of(request)
-    return _page(request, "about.html", {"settings": kit.settings})
+    return page(request, "about.html", {"settings": kit.settings})
 
 
 async def policy(request: Request) -> Response:
     """Say what is asked of everybody, when a peer is refused, and where to appeal."""
     kit = kit_of(request)
     reasons = [(reason.value, SENTENCES[reason].in_language(language_of(request))) for reason in Reason]
-    return _page(request, "policy.html", {"settings": kit.settings, "reasons": reasons})
+    return page(request, "policy.html", {"settings": kit.settings, "reasons": reasons})
 
 
 async def federation(request: Request) -> Response:
     """Describe the protocols (FEP-67ff)."""
-    return _page(request, "federation.html", {"implements": IMPLEMENTS})
+    return page(request, "federation.html", {"implements": IMPLEMENTS})
 
 
 async def tag(request: Request) -> Response:
@@ -135,7 +136,7 @@ async def tag(request: Request) -> Response:
     if not posts:
         raise NotFound(f"no post here is tagged {name[:100]}")
     prefs = strictest(*(post.prefs for post in posts))
-    return _page(request, "tag.html", {"tag": name, "posts": [_shown(kit, post) for post in posts]}, prefs)
+    return page(request, "tag.html", {"tag": name, "posts": [_shown(kit, post) for post in posts]}, prefs)
 
 
 async def problem(request: Request) -> Response:
@@ -145,7 +146,7 @@ async def problem(request: Request) -> Response:
     if code not in known:
         raise NotFound(f"no problem is called {code[:100]}")
     document = {"title": code, "detail": known[code].in_language(language_of(request)), "code": code}
-    return _page(request, "problem.html", {"problem": document, "status": 0})
+    return page(request, "problem.html", {"problem": document, "status": 0})
 
 
 def _error_titles() -> dict[str, Text]:

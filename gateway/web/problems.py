@@ -60,6 +60,8 @@ def render_error(request: Request, error: GatewayError) -> Response:
     if error.status == 401:  # noqa: PLR2004 - RFC 9110
         headers["www-authenticate"] = "Signature, Bearer"
         headers["accept-signature"] = CHALLENGE
+    if error.reason == "insufficient-scope":
+        headers["www-authenticate"] = 'Bearer error="insufficient_scope"'
     document = problem_document(request, error)
     if prefers_html(request) and request.method in ("GET", "HEAD"):
         page = render(request, "problem.html", {"problem": document, "status": error.status})

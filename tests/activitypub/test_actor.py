@@ -27,7 +27,7 @@ def profile() -> Profile:
     rsa, ed25519 = keys_for(ALICE)
     return Profile(
         id=ALICE, name="alice", display_name="Alice", summary="paints", page="https://gw.example/@alice",
-        shared_inbox="https://gw.example/inbox", instance_actor="https://gw.example/actor",
+        endpoints={"sharedInbox": "https://gw.example/inbox"}, instance_actor="https://gw.example/actor",
         published=datetime(2026, 11, 23, tzinfo=UTC), rsa=rsa.public, ed25519=ed25519.public,
     )  # fmt: skip
 

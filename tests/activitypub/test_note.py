@@ -35,7 +35,8 @@ def test_a_plain_post() -> None:
         "id": "https://gw.example/posts/1", "type": "Note", "attributedTo": ALICE, "content": "<p>hello</p>",
         "source": {"content": "hello", "mediaType": "text/plain"}, "published": "2026-11-23T09:00:00Z",
         "url": "https://gw.example/@alice/1", "to": [PUBLIC], "cc": [f"{ALICE}/followers"],
-        "replies": "https://gw.example/posts/1/replies", "tag": [], "attachment": [], "sensitive": False,
+        "replies": "https://gw.example/posts/1/replies",
+        "likes": "https://gw.example/posts/1/likes", "shares": "https://gw.example/posts/1/shares", "tag": [], "attachment": [], "sensitive": False,
     }  # fmt: skip
 
 

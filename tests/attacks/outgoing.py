@@ -13,7 +13,7 @@ from gateway.activitypub.note import Draft
 from gateway.activitypub.properties import nodes, type_of
 from gateway.carriers.jsonld_terms import IRIS
 from gateway.flows import interact, outbound, publish, revise, subscribe
-from gateway.flows.publish import Upload
+from gateway.flows.attach import Upload
 from gateway.jsonld.expand import expand
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def script(shell: Shell) -> list[tuple[str, ...]]:
         ("check",), ("config", "show", "--sources"), ("config", "schema"), ("db", "migrate"), ("db", "check"),
         ("account", "create", "alice", "--display-name", "Alice"), ("account", "list"), ("account", "show", "alice"),
         ("account", "prefs", "alice"), ("account", "prefs", "alice", "--set", "train-gen=n, search=n"),
-        ("account", "keys", "alice"), ("keys", "list"),
+        ("account", "keys", "alice"), ("account", "sign-in", "alice"), ("keys", "list"),
         ("post", "create", "alice", "hello", "--prefs", "search=y"), ("post", "list", "carol"),
         ("post", "edit", post, "changed"),
         ("follow", "add", "alice", "@bob@peer.example"), ("follow", "list", "alice"), ("follow", "requests", "carol"),

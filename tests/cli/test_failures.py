@@ -65,7 +65,7 @@ def test_what_is_not_there_exits_with_3(shell: Shell, words: tuple[str, ...], sa
         ),
         (("deliveries", "list", "--state", "lost"), "Unknown state: 'lost'; one of queued"),
         (("follow", "add", "alice", "@@@"), "not an account"),
-        (("follow", "add", "alice", "@alice@gw.example"), "This account lives here"),
+        (("follow", "add", "alice", "@alice@gw.example"), "An account cannot follow itself"),
         (("config", "show", "--config", "/nothing.toml"), "/nothing.toml does not exist"),
         (("account", "create"), "Missing argument"),
         (("account", "create", "bob", "--preset", "all"), "Invalid value"),

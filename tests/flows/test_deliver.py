@@ -10,7 +10,7 @@ import pytest
 from flows.scenes import follows, home_of, jobs, published, types
 
 from gateway.activitypub.note import Draft
-from gateway.flows import moderate, publish
+from gateway.flows import attach, moderate, publish
 from gateway.policy.rules import Action
 from gateway.preferences import NOTHING
 from gateway.store.peers import MEMORY
@@ -179,7 +179,7 @@ async def test_a_silent_server_is_tried_again(world: World) -> None:
 async def test_the_decision_counts_at_send_time(world: World) -> None:
     """What was queued before a peer was refused or limited is not sent after."""
     home, alice, peer = await scene(world)
-    uploads = [publish.Upload(content=b"\x89PNG\r\n\x1a\n", name="a.png")]
+    uploads = [attach.Upload(content=b"\x89PNG\r\n\x1a\n", name="a.png")]
     await publish.create(home.kit, alice, Draft(text="pic"), uploads=uploads)
     moderate.set_rule(home.kit, "peer.example", Action.LIMIT)
     await world.drain()

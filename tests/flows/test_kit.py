@@ -34,7 +34,7 @@ async def test_a_profile_shows_account_and_keys(world: World) -> None:
     """The page is the account's, the keys its own; an account without keys has no profile."""
     home, alice = home_of(world)
     profile = profile_of(home.kit, alice)
-    assert (profile.page, profile.shared_inbox) == ("https://gw.example/@alice", "https://gw.example/inbox")
+    assert (profile.page, profile.endpoints["sharedInbox"]) == ("https://gw.example/@alice", "https://gw.example/inbox")
     assert profile.rsa.pem() == home.kit.keyring.get(ALICE).public.pem()
     with pytest.raises(StoreError, match="has no keys"):
         profile_of(home.kit, replace(alice, id="https://gw.example/users/nobody"))

@@ -11,7 +11,7 @@ from world import account
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
 from gateway.errors import BadInput, Gone, NotFound, Refused
-from gateway.flows import publish, revise
+from gateway.flows import attach, publish, revise
 from gateway.preferences import Preferences
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def test_an_edit_keeps_what_it_does_not_change(world: World) -> None:
         alice,
         draft,
         own=Preferences.of(train_gen="y"),
-        uploads=[publish.Upload(content=PNG, name="a.png", alt="cat")],
+        uploads=[attach.Upload(content=PNG, name="a.png", alt="cat")],
     )
     edited, _ = await revise.edit(home.kit, alice, stored.id, warning="other")
     for name in ("content", "contentMap", "tag", "to", "cc", "published"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import hashlib
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.errors import TooLarge, UnsupportedMediaType
+from gateway.errors import StoreError, TooLarge, UnsupportedMediaType
 from gateway.media import files
 from gateway.media.files import Files, dimensions, sniff
 
@@ -43,14 +45,14 @@ def test_media_is_known_by_its_first_bytes(content: bytes, kind: str) -> None:
 def test_scripts_and_documents_are_no_media(content: bytes, tmp_path: Path) -> None:
     """SVG, HTML, archives and programs are refused, whatever they are called."""
     with pytest.raises(UnsupportedMediaType):
-        Files(tmp_path).put(content)
+        Files(tmp_path).put(BytesIO(content))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_stored_by_its_hash(tmp_path: Path) -> None:
     """The bytes lie under their own hash, two levels deep, with what is known about them."""
     store = Files(tmp_path)
-    blob = store.put(PNG)
+    blob = store.put(BytesIO(PNG))
     digest = hashlib.sha256(PNG).hexdigest()
     assert (blob.sha256, blob.media_type, blob.size, blob.width, blob.height) == (digest, "image/png", len(PNG), 3, 4)
     assert store.path(digest) == tmp_path / digest[:2] / digest[2:4] / digest
@@ -60,9 +62,9 @@ def test_a_file_is_stored_by_its_hash(tmp_path: Path) -> None:
 def test_the_same_file_is_stored_once(tmp_path: Path) -> None:
     """A second upload of the same bytes leaves the stored file alone."""
     store = Files(tmp_path)
-    path = store.path(store.put(PNG).sha256)
+    path = store.path(store.put(BytesIO(PNG)).sha256)
     os.utime(path, (1, 1))
-    assert store.put(PNG).sha256 == path.name
+    assert store.put(BytesIO(PNG)).sha256 == path.name
     assert path.stat().st_mtime == 1
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
 
@@ -71,9 +73,9 @@ def test_a_file_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     """One byte more than the limit is too large; nothing is written."""
     monkeypatch.setattr(files, "MAX_FILE", len(PNG))
     store = Files(tmp_path)
-    store.put(PNG)
+    store.put(BytesIO(PNG))
     with pytest.raises(TooLarge):
-        store.put(PNG + b"x")
+        store.put(BytesIO(PNG + b"x"))
 
 
 def test_a_half_written_file_is_never_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,11 +86,11 @@ def test_a_half_written_file_is_never_seen(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("stopped")
 
     monkeypatch.setattr(os, "replace", stopped)
-    with pytest.raises(OSError, match="stopped"):
-        store.put(PNG)
+    with pytest.raises(StoreError, match="stopped"):
+        store.put(BytesIO(PNG))
     assert not store.path(hashlib.sha256(PNG).hexdigest()).exists()
     monkeypatch.undo()
-    assert store.path(store.put(PNG).sha256).read_bytes() == PNG
+    assert store.path(store.put(BytesIO(PNG)).sha256).read_bytes() == PNG
 
 
 def test_dimensions_of_png_only() -> None:

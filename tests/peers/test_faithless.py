@@ -8,7 +8,7 @@ import pytest
 from world import BASE, World, account
 
 from gateway.activitypub.note import Draft
-from gateway.flows import publish, watch
+from gateway.flows import attach, publish, watch
 from gateway.flows.moderate import decision_about
 from gateway.policy.decide import Mode
 from gateway.urls import origin_of
@@ -32,7 +32,7 @@ def faithless_in(world: World, host: str = "faithless.example") -> FaithlessPeer
 async def published(world: World, home: Gateway, text: str = "hello", *, picture: bool = False) -> Stored:
     """Let alice publish, and everybody receive."""
     author = home.kit.store.accounts.by_name("alice") or account(home)
-    uploads = [publish.Upload(content=PNG, name="dot.png")] if picture else []
+    uploads = [attach.Upload(content=PNG, name="dot.png")] if picture else []
     stored, _ = await publish.create(home.kit, author, Draft(text=text), uploads=uploads)
     await world.drain()
     return stored

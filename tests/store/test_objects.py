@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.store.store import Store
 
 POST = "https://gw.example/posts/1"
+OPEN = (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
 def test_an_object_is_kept_whole(store: Store) -> None:
@@ -134,7 +135,7 @@ def test_the_latest_activity_that_stands(store: Store) -> None:
 
 
 def test_the_outbox_shows_what_is_open_and_stands(store: Store) -> None:
-    """Creates and Announces that are open, not undone and not deleted, newest first, page by page."""
+    """What is open, not undone and not deleted, newest first, page by page."""
     store.objects.save(stored("https://gw.example/posts/5", deleted=NOW))
     changes: list[dict[str, Any]] = [
         {}, {"type": "Like"}, {"visibility": Visibility.FOLLOWERS}, {"type": "Announce"}, {},
@@ -144,10 +145,11 @@ def test_the_outbox_shows_what_is_open_and_stands(store: Store) -> None:
         store.objects.save_activity(sent(number, **changed))
     store.objects.save_activity(sent(7))
     store.objects.undo_activity("https://gw.example/activities/7", NOW)
-    shown = [a.id[-1] for a in store.objects.outbox(ALICE, before=None, limit=10)]
-    assert shown == ["6", "4", "1"]
-    assert store.objects.outbox_size(ALICE) == 3
-    assert [a.id[-1] for a in store.objects.outbox(ALICE, before="https://gw.example/activities/4", limit=10)] == ["1"]
+    shown = [a.id[-1] for a in store.objects.outbox(ALICE, before=None, limit=10, visibilities=OPEN)]
+    assert shown == ["6", "4", "2", "1"]
+    assert store.objects.outbox_size(ALICE, OPEN) == 4
+    later = store.objects.outbox(ALICE, before="https://gw.example/activities/4", limit=10, visibilities=OPEN)
+    assert [a.id[-1] for a in later] == ["2", "1"]
 
 
 def test_media_is_kept_whole(store: Store) -> None:

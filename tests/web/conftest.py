@@ -15,8 +15,8 @@ from world import world as make_world
 
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
-from gateway.cli.token import create_token
-from gateway.flows import publish, revise
+from gateway.flows.grant import create_token
+from gateway.flows import attach, publish, revise
 from gateway.preferences import Preset
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ async def _populate(site: Site) -> None:
     for name, draft in drafts.items():
         site.world.clock.forward(minutes=1)
         site.posts[name] = (await publish.create(kit, site.alice, draft))[0]
-    upload = publish.Upload(content=PNG, name="Drawing of a cat.png", alt="a cat")
+    upload = attach.Upload(content=PNG, name="Drawing of a cat.png", alt="a cat")
     site.posts["media"] = (await publish.create(kit, site.alice, Draft(text="look"), uploads=[upload]))[0]
     site.posts["open"] = (await publish.create(kit, site.carol, Draft(text="take what you like")))[0]
     site.world.clock.forward(minutes=1)

@@ -13,7 +13,8 @@ from gateway.activitypub.addressing import Visibility
 from gateway.errors import NotFound
 from gateway.signatures import cavage
 from gateway.signatures.request import SignedRequest
-from gateway.web.access import check_visible, hash_token
+from gateway.flows.grant import hash_secret
+from gateway.web.access import check_visible
 
 if TYPE_CHECKING:
     from peers.plain import PlainPeer
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 def test_a_token_is_kept_as_its_hash(site: Site) -> None:
     """No secret stands in the database, in no table."""
     rows = site.kit.store.database.rows("SELECT * FROM token")
-    assert hash_token(site.tokens["alice"]) in {row["hash"] for row in rows}
+    assert hash_secret(site.tokens["alice"]) in {row["hash"] for row in rows}
     assert site.tokens["alice"] not in str(rows)
 
 

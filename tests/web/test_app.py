@@ -53,9 +53,12 @@ GUARDED = {
     "/users/{name}/outbox": NOAI,
     "/users/{name}/followers": NOAI,
     "/users/{name}/following": NOAI,
+    "/users/{name}/liked": NOAI,
     "/users/{name}/featured": NOAI,
     "/posts/{tid}": NOAI,
     "/posts/{tid}/replies": NOAI,
+    "/posts/{tid}/likes": NOAI,
+    "/posts/{tid}/shares": NOAI,
     "/activities/{tid}": NOAI,
 }
 POSTS = {"/inbox", "/actor/inbox", "/users/{name}/inbox", "/users/{name}/outbox"}

@@ -325,6 +325,6 @@ async def test_a_post_where_only_reading_is_offered_is_a_405(site: Site) -> None
 
 
 async def test_an_inbox_is_not_read(site: Site) -> None:
-    """A GET of an inbox is a 405, also when it is signed."""
-    for path in ("/inbox", INBOX, "/actor/inbox"):
-        problem_of(await site.signed(path), [405])
+    """A GET of a shared inbox is a 405, also when it is signed; a personal one is its owner's alone."""
+    for path, status in (("/inbox", 405), ("/actor/inbox", 405), (INBOX, 403)):
+        problem_of(await site.signed(path), [status])

@@ -209,22 +209,23 @@ async def test_an_activity_about_somebody_is_theirs_to_read(own_site: Site) -> N
 
 
 async def test_collections_count_and_keep_the_members_to_themselves(site: Site) -> None:
-    """Followers and following give a number, never names."""
-    for name, number in (("followers", 1), ("following", 0)):
-        document = (await site.signed(f"/users/alice/{name}")).json
+    """Followers, following and liked give a number, never names; who is among them finds themselves."""
+    for name, number in (("followers", 1), ("following", 0), ("liked", 0)):
+        document = (await site.signed(f"/users/alice/{name}", site.stranger)).json
         assert (document["type"], document["totalItems"]) == ("OrderedCollection", number)
         assert "peer.example" not in json.dumps(document)
+    assert (await site.signed("/users/alice/followers")).json["orderedItems"] == [site.follower.me.id]
 
 
 async def test_the_outbox_is_paged_to_its_end(own_site: Site) -> None:
     """Pages hold twenty open activities, newest first, and end; restricted and deleted posts stay out."""
     for number in range(25):
         await publish.create(own_site.kit, own_site.alice, Draft(text=f"number {number}"))
-    whole = (await own_site.signed("/users/alice/outbox")).json
+    whole = (await own_site.signed("/users/alice/outbox", own_site.stranger)).json
     following, items = whole["first"], []
     pages = 0
     while following:
-        page = (await own_site.signed(following.removeprefix(BASE))).json
+        page = (await own_site.signed(following.removeprefix(BASE), own_site.stranger)).json
         assert (page["type"], page["partOf"]) == ("OrderedCollectionPage", whole["id"])
         items += page["orderedItems"]
         following, pages = page.get("next"), pages + 1

@@ -11,7 +11,7 @@ from world import BASE
 
 from gateway.activitypub.note import Draft
 from gateway.errors import UnsupportedMediaType
-from gateway.flows import publish, revise
+from gateway.flows import attach, publish, revise
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -49,7 +49,7 @@ async def test_an_upload_that_claims_to_be_a_document_is_not_taken(site: Site) -
         b"<html>",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     ):
-        upload = publish.Upload(content=content, name="cat.png")
+        upload = attach.Upload(content=content, name="cat.png")
         with pytest.raises(UnsupportedMediaType, match="media format"):
             await publish.create(site.kit, site.alice, Draft(text="look"), uploads=[upload])
 

@@ -14,7 +14,7 @@ from world import BASE
 
 from gateway.activitypub.note import Draft
 from gateway.errors import SPECIAL_CODES
-from gateway.flows import publish
+from gateway.flows import attach, publish
 from gateway.policy.reasons import Reason
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ async def test_a_post_page_shows_the_post_and_leads_to_its_document(site: Site) 
     assert "<summary>Content warning: 食べ物</summary>" in warned
     media = Parsed((await site.get(site.page("media"))).text)
     assert media.all("img")[0]["alt"] == "a cat"
-    plain = publish.Upload(content=PNG, name="no words.png")
+    plain = attach.Upload(content=PNG, name="no words.png")
     described = await publish.create(site.kit, site.carol, Draft(text="look"), uploads=[plain])
     silent = Parsed((await site.get(described[0].id.replace(f"{BASE}/posts", "/@carol"))).text)
     assert silent.all("img")[0]["alt"] == ""

@@ -1,0 +1,87 @@
+"""Files of posts: kept by the hash of their content, and linked to the post that shows them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.note import Attached
+from gateway.errors import Refused
+from gateway.store.objects import MediaFile
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from gateway.flows.kit import Kit
+    from gateway.media.files import Blob
+    from gateway.store.accounts import Account
+
+MAX_LISTED = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file to attach: its bytes, a name for its address, its alternative text."""
+
+    content: bytes
+    name: str
+    alt: str = ""
+
+
+def attach(kit: Kit, account: Account, upload: Upload, object_id: str) -> Attached:
+    """Keep a file of a new post."""
+    blob = kit.files.put(BytesIO(upload.content))
+    return keep(kit, account, blob, upload.name, upload.alt, object_id)
+
+
+def store(kit: Kit, content: BinaryIO) -> Blob:
+    """Keep the content of an uploaded file; raise TooLarge or UnsupportedMediaType. May block on the disk."""
+    return kit.files.put(content)
+
+
+def keep(
+    kit: Kit, account: Account, blob: Blob, name: str, alt: str, object_id: str | None = None
+) -> Attached:  # fmt: skip
+    """Describe a stored file of an account; ``object_id`` is the post that it belongs to, when there is one already."""
+    # Followers' pictures are as private as their address is hard to guess.
+    media_id = f"{kit.tids.next()}{secrets.token_hex(8)}"
+    name = safe_name(name)
+    kit.store.objects.save_media(
+        MediaFile(
+            id=media_id, owner=account.id, name=name, media_type=blob.media_type, size=blob.size, sha256=blob.sha256,
+            alt=alt, created=kit.clock.now(), object=object_id,
+        )
+    )  # fmt: skip
+    return Attached(
+        url=f"{kit.base}/media/{media_id}/{name}", media_type=blob.media_type, alt=alt,
+        width=blob.width, height=blob.height,
+    )  # fmt: skip
+
+
+def link(kit: Kit, account: Account, document: Mapping[str, object], object_id: str) -> None:
+    """Make the uploaded files that a document shows files of that object; raise Refused for somebody else's."""
+    for media in _shown(kit, document):
+        if media.owner != account.id:
+            raise Refused(f"{media.id} was uploaded by {media.owner}", code="not-the-owner")
+        if media.object is None:
+            kit.store.objects.link_media(media.id, object_id)
+
+
+def _shown(kit: Kit, document: Mapping[str, object]) -> list[MediaFile]:
+    prefix = f"{kit.base}/media/"
+    values = [document.get(name) for name in ("attachment", "image", "icon", "url")]
+    listed = [item for value in values for item in (value if isinstance(value, list) else [value])][:MAX_LISTED]
+    urls = [item.get("url", item.get("href")) if isinstance(item, Mapping) else item for item in listed]
+    ids = [
+        url.removeprefix(prefix).partition("/")[0] for url in urls if isinstance(url, str) and url.startswith(prefix)
+    ]
+    return [media for media_id in dict.fromkeys(ids) if (media := kit.store.objects.media(media_id)) is not None]
+
+
+def safe_name(name: str) -> str:
+    """Return a file name fit for a URL."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name.rpartition("/")[2])
+    return kept.strip(".-")[-80:] or "file"

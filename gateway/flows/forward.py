@@ -1,0 +1,129 @@
+"""Passing on what its origin could not deliver: answers reach the followers of who is answered (section 7.1.2).
+
+The original bytes go on, as they came; signed on the way by whoever's collection was addressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.activitypub.composed import COLLECTION_TYPES
+from gateway.activitypub.properties import id_of, ids_of
+from gateway.errors import BadUrl, GatewayError
+from gateway.flows import deposit, discover
+from gateway.flows.moderate import decision_about
+from gateway.observe.logs import log
+from gateway.policy.rules import Action
+from gateway.urls import origin_of, same_origin
+
+if TYPE_CHECKING:
+    from gateway.activity import Activity
+    from gateway.flows.kit import Kit
+    from gateway.store.work import ArrivalRow
+
+MAX_DEPTH = 3
+MAX_FETCHES = 3  # documents nobody here has seen, on the way to something of ours
+MAX_LINKS = 32
+LINKS = ("inReplyTo", "object", "target", "tag")
+
+
+async def audience_of_ours(kit: Kit, row: ArrivalRow, activity: Activity) -> dict[str, list[str]]:
+    """Return, per account of ours, the members of its collections that an arrival is for.
+
+    Empty unless the arrival names such a collection and is about something of ours, which may be a few
+    documents away. Only those that it names itself: nobody is picked up on the way.
+    """
+    document = activity.document
+    named = {found for name in ("to", "cc", "audience") for found in ids_of(document.get(name))}
+    found: dict[str, list[str]] = {}
+    for address in sorted(address for address in named if same_origin(address, kit.base)):
+        owner, members = _collection(kit, address)
+        if owner not in ("", row.actor) and not kit.store.relations.blocks(owner, row.actor):
+            found.setdefault(owner, []).extend(members)
+    if not found or not await _Search(kit).concerns_us(document, MAX_DEPTH):
+        return {}
+    await _meet(kit, [member for members in found.values() for member in members])
+    return found
+
+
+async def _meet(kit: Kit, members: list[str]) -> None:
+    """Look those up whom nobody here has met, a few at a time: without an inbox nothing reaches them."""
+    strangers = [m for m in members if kit.store.relations.actor(m) is None and not same_origin(m, kit.base)]
+    for stranger in strangers[:MAX_FETCHES]:
+        try:
+            await discover.actor_at(kit, stranger)
+        except (GatewayError, BadUrl) as error:
+            log().info("forward", stranger=stranger, problem=str(error))
+
+
+def _collection(kit: Kit, address: str) -> tuple[str, list[str]]:
+    """Return owner and members of a collection of ours; an empty owner when the address is none."""
+    account = kit.store.accounts.by_id(address.rpartition("/")[0])
+    relations = kit.store.relations
+    if account is not None and account.deleted is None:
+        read = {f"{account.id}/followers": relations.followers, f"{account.id}/following": relations.following}
+        return (account.id, read[address](account.id)) if address in read else ("", [])
+    stored = kit.store.objects.get(address)
+    if stored is not None and stored.local and stored.type in COLLECTION_TYPES and stored.deleted is None:
+        return stored.owner, kit.store.collections.items(address)
+    return "", []
+
+
+class _Search:
+    """Looks for an object of ours behind the links of a document."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._fetches = 0
+
+    async def concerns_us(self, document: Mapping[str, object], depth: int) -> bool:
+        """Tell whether what a document links to is an object of ours, a few steps away at most."""
+        for name, item in _links(document):
+            linked = id_of(item)
+            stored = self._kit.store.objects.get(linked) if linked is not None else None
+            if stored is not None and stored.local:
+                return True
+            if depth == 0:
+                continue
+            inner = item if isinstance(item, Mapping) else stored.document if stored is not None else None
+            if inner is None and linked is not None and name != "tag":  # a tag names people, not what is answered
+                inner = await self._fetched(linked)
+            if inner is not None and await self.concerns_us(inner, depth - 1):
+                return True
+        return False
+
+    async def _fetched(self, url: str) -> Mapping[str, object] | None:
+        if self._fetches >= MAX_FETCHES or same_origin(url, self._kit.base):
+            return None
+        self._fetches += 1
+        try:
+            return (await discover.document_at(self._kit, url))[0]
+        except (GatewayError, BadUrl):
+            return None
+
+
+def _links(document: Mapping[str, object]) -> list[tuple[str, object]]:
+    values = [(name, document.get(name)) for name in LINKS]
+    found = [(name, item) for name, value in values for item in (value if isinstance(value, list) else [value])]
+    return found[:MAX_LINKS]
+
+
+def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]]) -> None:
+    """Queue an arrival, seen for the first time, for the members of our collections that it names."""
+    for owner, members in audience.items():
+        inboxes: dict[str, None] = {}
+        for member in members:
+            actor = kit.store.relations.actor(member)
+            if actor is not None:
+                inboxes[actor.best_inbox] = None
+            elif member != row.actor:
+                deposit.put(kit, member, row.id, row.actor)
+        for inbox in inboxes:
+            origin = origin_of(inbox)
+            # Its own server has it; a limited one gets nothing that it did not ask for.
+            if origin == origin_of(row.actor) or decision_about(kit, origin).action is not Action.ALLOW:
+                continue
+            payload = {"arrival": row.id, "actor": row.actor, "inbox": inbox, "as": owner}
+            lane = f"on {inbox} {row.id}"
+            kit.store.work.add("forward", payload, lane=lane, peer=str(origin), due=kit.clock.now())

@@ -1,0 +1,72 @@
+"""Looking at one document on somebody's behalf: ours from the store, others' signed as the account that asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from gateway.activitypub.actor import actor
+from gateway.activitypub.labels import label, with_context
+from gateway.carriers.jsonld_terms import combined_at_home
+from gateway.errors import Gone, NotFound, RemoteAnswer
+from gateway.flows import discover, stating
+from gateway.flows.profile import profile_of
+from gateway.flows.said import limited, said_in
+from gateway.flows.see import may_see, may_see_activity
+from gateway.preferences import Auth, Preferences, combined
+from gateway.urls import origin_of, same_origin, without_fragment
+
+if TYPE_CHECKING:
+    from gateway.flows.kit import Kit
+    from gateway.preferences import Statement
+    from gateway.store.accounts import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A document as its origin serves it, and the preferences that hold for it."""
+
+    body: bytes
+    prefs: Preferences
+
+
+async def fetch_for(kit: Kit, account: Account, url: str) -> Found:
+    """Return the ActivityStreams document at ``url`` as ``account`` may see it.
+
+    Raises NotFound, Gone, Refused (a refused peer), BadUrl or RemoteUnreachable.
+    """
+    wanted = without_fragment(url)
+    if same_origin(wanted, kit.base):
+        document, statements = at_home(kit, wanted, account.id)
+        return Found(body=orjson.dumps(document), prefs=combined_at_home(statements))
+    try:
+        answer = await discover.fetch(kit, wanted, as_actor=account.id)
+        document = discover.read(answer)
+    except RemoteAnswer as error:
+        raise (NotFound(wanted) if error.remote_status in discover.GONE else error) from error
+    author = discover.author_of(str(document.get("attributedTo") or document.get("actor") or answer.url))
+    said = kit.reader().whole(document, (), answer.url, author, None).statements
+    heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
+    return Found(body=answer.body, prefs=combined(limited((*said, *heard), author.id), at=kit.clock.now()))
+
+
+def at_home(kit: Kit, url: str, asker: str | None) -> tuple[dict[str, object], tuple[Statement, ...]]:
+    """Return one of our own documents with its context, as ``asker`` may see it; raise NotFound or Gone."""
+    account = kit.store.accounts.by_id(url)
+    if account is not None:
+        if account.deleted is not None:
+            raise Gone(url)
+        statements = stating.actor_statements(kit, account)
+        return with_context(label(actor(profile_of(kit, account)), statements), actor=True), statements
+    stored = kit.store.objects.get(url)
+    if stored is not None and stored.local and may_see(kit, stored, asker):
+        statements = stating.statements_about(kit, url)
+        return with_context(label(stating.whole_document(kit, stored), statements)), statements
+    sent = kit.store.objects.activity(url)
+    about = kit.store.objects.get(sent.object) if sent is not None else None
+    if sent is None or not may_see_activity(kit, sent, asker) or (about is not None and about.deleted is not None):
+        raise NotFound(url)
+    document, statements = stating.current_document(kit, sent)
+    return with_context(document), statements
