@@ -1,0 +1,126 @@
+"""Which parts of a document mean something as JSON-LD, and which no RDF-canonical signature covers.
+
+Every value is replaced by a mark of its own; the marked document is expanded and turned into RDF once. A
+value whose mark is gone was dropped; one under a predicate ``_:...`` (the ActivityStreams context maps
+undefined terms there) stands in the expanded form and in no signed quad. JCS covers every byte of the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.jsonld import views
+
+if TYPE_CHECKING:
+    from gateway.jsonld.contexts import Contexts
+
+MARK = "urn:gateway:mark:"
+_MARK = re.compile(rf"{MARK}(\d+):")
+_KEYWORDS = frozenset({"id", "type"})
+KEPT, BLANK, DROPPED, KEYWORD = "kept", "blank", "dropped", "keyword"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """What becomes of one value.
+
+    ``meaning`` is the IRI of its term, None without one; ``state`` is ``kept``, ``blank`` (a term ``_:...``),
+    ``dropped`` or ``keyword``; ``in_rdf`` tells whether an RDF-canonical signature covers the value.
+    """
+
+    pointer: str
+    term: str
+    meaning: str | None
+    state: str
+    in_rdf: bool
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as it is printed."""
+        return {
+            "pointer": self.pointer, "term": self.term, "meaning": self.meaning, "state": self.state,
+            "inRdf": self.in_rdf,
+        }  # fmt: skip
+
+
+def coverage(document: Mapping[str, object], contexts: Contexts) -> tuple[Covered, ...]:
+    """Return what becomes of each value of ``document``; raise MalformedDocument when it is no JSON-LD."""
+    leaves = list(_leaves(document, ""))
+    marked = _marked(document, {pointer: number for number, (pointer, _, _) in enumerate(leaves)}, "")
+    places = dict(_places(views.expanded(marked, contexts), ()))
+    signed = {int(number) for number in _MARK.findall(views.quads(marked, contexts))}
+    return tuple(
+        _row(pointer, term, value, places.get(number), is_signed=number in signed)
+        for number, (pointer, term, value) in enumerate(leaves)
+    )
+
+
+def _row(
+    pointer: str, term: str, value: object, place: tuple[str, ...] | None, *, is_signed: bool
+) -> Covered:  # fmt: skip
+    if value is None or value == []:
+        return Covered(pointer=pointer, term=term, meaning=None, state=DROPPED, in_rdf=False)
+    if _is_keyword(term):
+        return Covered(pointer=pointer, term=term, meaning=f"@{term.lstrip('@')}", state=KEYWORD, in_rdf=True)
+    if place is None:
+        return Covered(pointer=pointer, term=term, meaning=None, state=DROPPED, in_rdf=False)
+    state = BLANK if any(step.startswith("_:") for step in place) else KEPT
+    names = [step for step in place if not step.startswith("@")]
+    return Covered(
+        pointer=pointer, term=term, meaning=names[-1] if names else None, state=state,
+        in_rdf=is_signed and state == KEPT,
+    )  # fmt: skip
+
+
+def _is_keyword(term: str) -> bool:
+    return term.startswith("@") or term in _KEYWORDS
+
+
+def _leaves(value: object, pointer: str, term: str = "") -> Iterator[tuple[str, str, object]]:
+    """Yield (JSON pointer, term, value) of every scalar and empty list, contexts left out."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key != "@context":
+                # A language map's keys are languages: the term is the map's.
+                name = term if term.endswith("Map") else key
+                yield from _leaves(item, f"{pointer}/{_escaped(key)}", name)
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{pointer}/{index}", term)
+    elif pointer:
+        yield pointer, term, value
+
+
+def _marked(value: object, numbers: Mapping[str, int], pointer: str, term: str = "") -> object:
+    if isinstance(value, Mapping):
+        return {
+            key: item if key == "@context" else _marked(item, numbers, f"{pointer}/{_escaped(key)}", key)
+            for key, item in value.items()
+        }
+    if isinstance(value, list) and value:
+        return [_marked(item, numbers, f"{pointer}/{index}", term) for index, item in enumerate(value)]
+    if value is None or value == [] or _is_keyword(term):
+        return value
+    return f"{MARK}{numbers[pointer]}:"
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield (mark, predicates on the way) of every mark in an expanded document."""
+    if isinstance(value, dict):
+        if value.get("@type") == "@json" or isinstance(value.get("@value"), dict | list):
+            yield from ((int(number), path) for number in _MARK.findall(json.dumps(value.get("@value"))))
+            return
+        for key, item in value.items():
+            yield from _places(item, path if key in ("@value", "@list", "@set", "@id") else (*path, key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _places(item, path)
+    elif isinstance(value, str):
+        yield from ((int(number), path) for number in _MARK.findall(value))
