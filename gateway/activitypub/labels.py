@@ -133,6 +133,19 @@ class Reader:
             if isinstance(item, Mapping) and (urls := ids_of(item.get("url")) or ids_of(item))
         ]
 
+    def both(
+        self, document: Mapping[str, object], path: Sequence[str | int], source: Source
+    ) -> tuple[Preferences, Preferences | None]:
+        """Return what plain JSON says at ``path``, and what JSON-LD does (None where it cannot be expanded)."""
+        readings = read_node(document, path, WORDS, self.contexts)
+        plain, expanded = (
+            None
+            if values is None
+            else combined(jsonld_terms.parse(_values(values), source).statements, at=self.observed_at)
+            for values in (readings.plain, readings.expanded)
+        )
+        return plain or Preferences(), expanded
+
     def explicit(
         self, document: Mapping[str, object], path: Sequence[str | int], source: Source
     ) -> tuple[Statement, ...]:

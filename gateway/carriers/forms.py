@@ -50,6 +50,20 @@ class Form:
         return combined(self.round_trip(prefs, source).statements, at=source.observed_at)
 
 
+# How a statement's carrier is called where it stands, when that is not the name of its form.
+_STANDS_AS = {
+    "contentUsage": "content-usage", "aiUsage": "ai-usage", "xRobotsTag": "x-robots-tag", "robots": "x-robots-tag",
+    "home": "ai-usage",
+}  # fmt: skip
+
+
+def could_not_say(carrier: str) -> tuple[Category, ...]:
+    """Return the categories whose refusal a statement's carrier cannot express; none for an unknown carrier."""
+    name = carrier.removeprefix("http-").removeprefix("meta-").removeprefix("atom-")
+    form = FORMS.get(_STANDS_AS.get(name, name))
+    return () if form is None else tuple(category for category in Category if category in form.inexpressible)
+
+
 def _as_statement(prefs: Preferences, source: Source) -> list[Statement]:
     statement = Statement(
         subject=source.subject,

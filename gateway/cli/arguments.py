@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.carriers.ai_usage import parse_prefs, unknown_words
+from gateway.clock import parse_rfc3339
 from gateway.errors import BadInput, NotFound, Text
 from gateway.flows.attach import Upload
 from gateway.preferences import Category, Preferences
@@ -47,13 +48,27 @@ def uploads(media: list[Path], alt: list[str]) -> list[Upload]:
     """Return files with their alternative texts, in order; raise BadInput for a file that cannot be read."""
     found = []
     for index, path in enumerate(media):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise BadInput(
-                f"{path}: {error.strerror}", detail=Text("A file cannot be read", "ファイルを読めません")
-            ) from error
-        found.append(Upload(content=content, name=path.name, alt=alt[index] if index < len(alt) else ""))
+        found.append(Upload(content=read_file(path), name=path.name, alt=alt[index] if index < len(alt) else ""))
+    return found
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file; raise BadInput when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            f"{path}: {error.strerror}", detail=Text("A file cannot be read", "ファイルを読めません")
+        ) from error
+
+
+def moment(text: str) -> datetime:
+    """Return a moment given as RFC 3339; raise BadInput."""
+    found = parse_rfc3339(text)
+    if found is None:
+        raise BadInput(
+            f"{text!r}; like 2026-11-22T10:00:00Z", detail=Text("This is not a time", "時刻を読み取れません")
+        )
     return found
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from gateway.cli.arguments import category, when
+from gateway.cli.arguments import category
 from gateway.cli.output import Run, command
-from gateway.flows import inspect
-from gateway.preferences.combine import EFFECTS
-
-if TYPE_CHECKING:
-    from gateway.preferences import Because, Effective
-
+from gateway.flows import explain as explaining
+from gateway.flows.report import answer_json
 
 SHOWN = 100
 
@@ -21,32 +17,6 @@ SHOWN = 100
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     command(app, "explain")(explain)
-
-
-def _because(because: Because) -> dict[str, Any]:
-    statement = because.statement
-    return {
-        "effect": because.effect,
-        "says": EFFECTS[because.effect],
-        "declaredBy": {
-            "kind": statement.declared_by.kind.value,
-            "id": statement.declared_by.id,
-            "auth": statement.declared_by.auth.value,
-        },
-        "subject": {"scope": statement.subject.scope.value, "ref": statement.subject.ref},
-        "carrier": statement.carrier,
-        "raw": statement.raw,
-        "asserted": when(statement.asserted_at),
-        "observed": when(statement.observed_at),
-    }  # fmt: skip
-
-
-def _answer(effective: Effective) -> dict[str, Any]:
-    return {
-        "category": effective.category.value,
-        "answer": effective.answer.value if effective.answer else None,
-        "because": [_because(because) for because in effective.because],
-    }
 
 
 async def explain(
@@ -58,8 +28,8 @@ async def explain(
     """Print the effective preference for a use, and every statement behind it."""
     wanted = category(use) if use is not None else None
     async with run.gateway() as gateway:
-        found = await inspect.explain(gateway.kit, url, use=wanted, consumer=consumer)
-        answers = [_answer(answer) for answer in found.answers]
+        found = await explaining.explain(gateway.kit, url, use=wanted, consumer=consumer)
+        answers = [answer_json(answer) for answer in found.answers]
         if run.json or run.jsonl:
             run.one({"subject": url, "consumer": consumer, "fetched": found.fetched, "answers": answers})
             return

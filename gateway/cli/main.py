@@ -14,6 +14,8 @@ from gateway.cli import (
     deliveries,
     explain,
     follow,
+    inbox,
+    inspect,
     keys,
     lookup,
     peers,
@@ -21,6 +23,7 @@ from gateway.cli import (
     reports,
     serve,
     token,
+    verify,
 )
 
 app = typer.Typer(
@@ -45,7 +48,7 @@ def main(
     """Run the gateway or talk to its data."""
 
 
-for verb in (serve, check, explain, lookup):
+for verb in (serve, check, explain, lookup, inspect, verify, inbox):
     verb.register(app)
 for name, noun in (
     ("account", account),

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
@@ -23,6 +23,9 @@ from gateway.observe.names import SERVER, STARTED, STOPPED
 from gateway.runtime import Gateway, open_gateway
 from gateway.settings import Settings
 from gateway.web.app import build
+
+if TYPE_CHECKING:
+    from gateway.web.tap import ASGIApp
 
 GRACE_SECONDS = 2  # with the worker's own, Ctrl-C takes less than five
 BACKLOG = 1024
@@ -44,11 +47,9 @@ async def serve(
     run.flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = run.settings()
     logs.configure(settings.log_level)
-    _hear_uvicorn()
-    listener = _listen(settings)
+    listener = listen(settings)
     gateway = open_gateway(settings)
-    server = uvicorn.Server(_config(gateway))
-    _stop_on_signals(server)
+    server = server_of(build(gateway))
     try:
         await gateway.start()
         _greet(run, gateway, first_account)
@@ -57,6 +58,14 @@ async def serve(
     finally:
         await gateway.stop()
     logs.log().info(STOPPED)
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """Return a server that Ctrl-C and SIGTERM end: ``serve(sockets=[...])`` runs it."""
+    _hear_uvicorn()
+    server = uvicorn.Server(_config(app))
+    _stop_on_signals(server)
+    return server
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:
@@ -86,15 +95,16 @@ def _hear_uvicorn() -> None:
     logger.propagate = False
 
 
-def _config(gateway: Gateway) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        build(gateway), http="httptools", loop="auto", ws="none", lifespan="off", access_log=False, log_config=None,
+        app, http="httptools", loop="auto", ws="none", lifespan="off", access_log=False, log_config=None,
         proxy_headers=False, server_header=False, date_header=True, timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=30, h11_max_incomplete_event_size=64 * 1024,
     )  # fmt: skip
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """Return a listening socket; raise SettingsError when the address is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 START_SECONDS = 10.0  # an interpreter and a library; nothing of the stranger's yet
-WORK_SECONDS = 0.6  # an honest document takes a fiftieth
+WORK_SECONDS = 0.4  # an honest document takes a fiftieth
 CPU_SECONDS = 10  # ends the process also when whoever waits for it is gone
 MEMORY = 1024 * 1024 * 1024
 MAX_ANSWER = 32 * 1024 * 1024
@@ -34,28 +34,30 @@ async def look(request: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     )  # fmt: skip
     found: dict[str, dict[str, Any]] = {}
     try:
-        await _ask(process, request, found)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            await _ask(process, request, found)
+            await asyncio.wait_for(process.wait(), WORK_SECONDS)
     finally:
-        with contextlib.suppress(ProcessLookupError):
+        if process.returncode is None:
             process.kill()
-        await process.wait()
+            await process.wait()
     return {view: found.get(view, {"problem": TOO_COMPLEX}) for view in request["views"]}
 
 
 async def _ask(
     process: asyncio.subprocess.Process, request: Mapping[str, Any], found: dict[str, dict[str, Any]]
 ) -> None:  # fmt: skip
+    """Hand the request over and collect the answers until there are no more; raise TimeoutError."""
     if process.stdin is None or process.stdout is None:
         return
-    with contextlib.suppress(TimeoutError, ConnectionError, ValueError):
-        async with asyncio.timeout(START_SECONDS):
-            await process.stdout.readline()
-        async with asyncio.timeout(WORK_SECONDS):
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.write_eof()
-            while line := await process.stdout.readline():
-                answer = json.loads(line)
-                found[answer.pop("view")] = answer
+    async with asyncio.timeout(START_SECONDS):
+        await process.stdout.readline()
+    async with asyncio.timeout(WORK_SECONDS):
+        process.stdin.write(json.dumps(request).encode())
+        process.stdin.write_eof()
+        while line := await process.stdout.readline():
+            answer = json.loads(line)
+            found[answer.pop("view")] = answer
 
 
 def main() -> None:

@@ -1,65 +1,146 @@
-"""What holds for an object, and why: the effective preference with every statement behind it."""
+"""Everything about one document that a developer may ask: forms, coverage, proofs, statements, answers, decision.
+
+Nothing is kept, and nothing is decided by it: the same pure rooms that decide are asked what they would say.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gateway.errors import NotFound, RemoteAnswer
-from gateway.flows import discover, stating
-from gateway.flows.said import counted, limited, said_in
-from gateway.preferences import Auth, Category, Effective, Scope, combine
-from gateway.urls import origin_of, same_origin
+from gateway.activitypub import semantics
+from gateway.activitypub.properties import id_of, only_id
+from gateway.errors import MalformedDocument
+from gateway.flows import discover, forecast
+from gateway.flows.bounded import TOO_COMPLEX
+from gateway.flows.findings import differences, uncovered
+from gateway.flows.forms import Forms, forms, jcs
+from gateway.flows.proofs import Judged, proofs_in
+from gateway.flows.report import answer_json, statement_json
+from gateway.flows.said import limited, said_in
+from gateway.jsonld import strict
+from gateway.preferences import Auth, Category, combine
+from gateway.signatures.proof import covered
+from gateway.urls import origin_of, try_origin
 
 if TYPE_CHECKING:
+    from gateway.carriers.reading import Problem, Reading
     from gateway.flows.kit import Kit
+    from gateway.flows.specimen import Specimen
     from gateway.preferences import Statement
+
+UNNAMED = "urn:gateway:unnamed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """The answers for one subject; ``fetched`` says that it was looked up just now and not kept."""
+class Wish:
+    """What the developer asks besides: one use, for whom, whether unknown contexts and keys may be fetched."""
 
-    subject: str
-    consumer: str | None
-    answers: tuple[Effective, ...]
-    statements: tuple[Statement, ...]
-    fetched: bool
-
-
-async def explain(kit: Kit, url: str, *, use: Category | None = None, consumer: str | None = None) -> Explanation:
-    """Return the effective preferences of an object, actor or media URL for a consumer."""
-    statements, fetched = _known_statements(kit, url), False
-    if statements is None:
-        statements, fetched = await _fetched_statements(kit, url), True
-    wanted = [use] if use is not None else list(Category)
-    answers = tuple(combine(statements, category, at=kit.clock.now(), consumer=consumer) for category in wanted)
-    return Explanation(subject=url, consumer=consumer, answers=answers, statements=statements, fetched=fetched)
+    use: Category | None = None
+    consumer: str | None = None
+    fetch_contexts: bool = False
+    fetch_keys: bool = False
 
 
-def _known_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
-    stored = kit.store.objects.get(url)
-    if stored is not None and stored.local:
-        return stating.statements_about(kit, url)
-    if stored is not None:
-        return tuple(counted(kit, stored.document, url, stored.owner))
-    account = kit.store.accounts.by_id(url)
-    if account is not None:
-        return kit.statements_for(account, Scope.ACTOR, url)
-    if kit.store.relations.actor(url) is not None:
-        return tuple(kit.store.statements.about([url, str(origin_of(url))]))
-    if same_origin(url, kit.base):
-        raise NotFound(url)
-    return tuple(kit.store.statements.about([url])) or None
-
-
-async def _fetched_statements(kit: Kit, url: str) -> tuple[Statement, ...]:
+async def inspect(kit: Kit, specimen: Specimen, wish: Wish = Wish()) -> dict[str, Any]:
+    """Return the report on a document as JSON; its members are documented in ``schemas/output.json``."""
+    report: dict[str, Any] = {
+        "source": {
+            "url": specimen.url, "status": specimen.status, "contentType": specimen.content_type,
+            "signed": specimen.signed, "bytes": len(specimen.body),
+        },
+        "problems": [problem.as_json() for problem in semantics.problems_in(specimen.body)],
+    }  # fmt: skip
     try:
-        document, answer = await discover.answer_at(kit, url)
-    except RemoteAnswer as error:
-        raise NotFound(url) if error.remote_status in discover.GONE else error from error
-    author = discover.author_of(str(document.get("attributedTo") or answer.url))
-    said = kit.reader().whole(document, (), answer.url, author, None).statements
-    heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
-    about_author = kit.store.statements.about([author.id])
-    return tuple(limited((*said, *heard, *about_author), author.id))
+        document = strict.read_object(specimen.body)
+    except MalformedDocument as error:
+        return {**report, **_nothing(str(error), specimen.body)}
+    seen = await forms(kit, document, url=specimen.url, fetch_contexts=wish.fetch_contexts)
+    stopped = seen.views["nquads"].get("problem") == TOO_COMPLEX
+    judged = await proofs_in(kit, document, fetch_keys=wish.fetch_keys, canonicalise=not stopped)
+    statements, problems = _statements(kit, document, specimen)
+    return {
+        **report,
+        "document": document,
+        "forms": _forms(document, specimen, seen),
+        "contexts": {
+            "bundled": list(seen.bundled), "unknown": list(seen.unknown), "fetched": list(seen.fetched),
+            "failed": dict(seen.failed), "changed": list(seen.changed),
+        },
+        "coverage": _coverage(document, seen, judged),
+        "readers": differences(kit, document),
+        "signatures": [one.as_json() for one in judged],
+        "statements": [statement_json(statement) for statement in statements],
+        "carrierProblems": [{"carrier": p.carrier, "code": p.code, "detail": p.detail} for p in problems],
+        "effective": _effective(kit, statements, wish),
+        "decision": forecast.decision(kit, document, specimen),
+    }  # fmt: skip
+
+
+def _nothing(why: str, body: bytes) -> dict[str, Any]:
+    """Return the rest of a report on what is no JSON object at all."""
+    return {
+        "document": None, "forms": {"raw": {"value": body.decode("utf-8", "replace")}}, "coverage": None,
+        "contexts": {"bundled": [], "unknown": [], "fetched": [], "failed": {}, "changed": []},
+        "readers": None, "signatures": [], "statements": [], "carrierProblems": [], "effective": [],
+        "decision": {"peer": None, "about": None, "would": [{"effect": "refuse", "reason": why}], "accuses": []},
+    }  # fmt: skip
+
+
+def _forms(document: Mapping[str, object], specimen: Specimen, seen: Forms) -> dict[str, Any]:
+    shown: dict[str, Any] = {"raw": {"value": specimen.body.decode("utf-8", "replace")}}
+    shown |= {name: dict(view) for name, view in seen.views.items() if name != "coverage"}
+    try:
+        shown["jcs"] = {"value": jcs(document).decode()}
+    except MalformedDocument as error:
+        shown["jcs"] = {"problem": str(error)}
+    return shown
+
+
+def _coverage(document: Mapping[str, object], seen: Forms, judged: tuple[Judged, ...]) -> dict[str, Any]:
+    """Return which values mean something, which no RDF-canonical signature covers, and what a JCS proof covers."""
+    view = seen.views["coverage"]
+    rows = view.get("value", [])
+    try:
+        text = jcs(covered(document))
+        whole = {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest(), "notCovered": _beside(document)}
+    except MalformedDocument as error:
+        whole = {"problem": str(error)}
+    return {
+        "terms": rows,
+        "problem": view.get("problem"),
+        "notInRdf": [row["pointer"] for row in rows if not row["inRdf"]],
+        "jcs": whole,
+        "optOuts": uncovered(document, rows, judged) if "value" in view else [],
+    }
+
+
+def _beside(document: Mapping[str, object]) -> list[str]:
+    return [f"/{name}" for name in document if name in ("proof", "signature")]
+
+
+def _statements(
+    kit: Kit, document: Mapping[str, object], specimen: Specimen
+) -> tuple[tuple[Statement, ...], tuple[Problem, ...]]:
+    """Return every statement found in the document and around it, as far as it counts, and what could not be read."""
+    subject = id_of(document) or specimen.url or UNNAMED
+    author = discover.author_of(only_id(document.get("attributedTo", document.get("actor"))) or subject)
+    reading: Reading = kit.reader().whole(document, (), subject, author, None)
+    embedded = document.get("object")
+    if isinstance(embedded, Mapping):
+        inner = discover.author_of(only_id(embedded.get("attributedTo")) or author.id)
+        reading += kit.reader().whole(document, ("object",), id_of(embedded) or subject, inner, None)
+    heard: tuple[Statement, ...] = ()
+    if specimen.url is not None and specimen.headers:
+        heard = said_in(kit, specimen.headers, specimen.url, origin_of(specimen.url), Auth.TLS)
+    about = [author.id, str(origin)] if (origin := try_origin(author.id)) is not None else [author.id]
+    known = kit.store.statements.about(about)
+    return tuple(limited((*reading.statements, *heard, *known), author.id)), reading.problems
+
+
+def _effective(kit: Kit, statements: tuple[Statement, ...], wish: Wish) -> list[dict[str, Any]]:
+    categories = [wish.use] if wish.use is not None else list(Category)
+    answers = (combine(statements, c, at=kit.clock.now(), consumer=wish.consumer) for c in categories)
+    return [{**answer_json(answer), "consumer": wish.consumer} for answer in answers]

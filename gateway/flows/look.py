@@ -52,6 +52,12 @@ async def fetch_for(kit: Kit, account: Account, url: str) -> Found:
     return Found(body=answer.body, prefs=combined(limited((*said, *heard), author.id), at=kit.clock.now()))
 
 
+def owner_of(kit: Kit, url: str) -> str | None:
+    """Return whose one of our own objects or activities is: whoever runs the command line may see it as they do."""
+    stored, sent = kit.store.objects.get(url), kit.store.objects.activity(url)
+    return stored.owner if stored is not None else sent.actor if sent is not None else None
+
+
 def at_home(kit: Kit, url: str, asker: str | None) -> tuple[dict[str, object], tuple[Statement, ...]]:
     """Return one of our own documents with its context, as ``asker`` may see it; raise NotFound or Gone."""
     account = kit.store.accounts.by_id(url)

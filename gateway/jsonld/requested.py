@@ -6,7 +6,7 @@ what is not has to be stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.errors import MalformedDocument
@@ -14,7 +14,7 @@ from gateway.jsonld import views
 from gateway.jsonld.contexts import Contexts
 from gateway.jsonld.coverage import coverage
 
-VIEWS = ("expanded", "compact", "coverage", "quads", "canonical")
+VIEWS = ("expanded", "compact", "coverage", "nquads")
 
 
 def answers(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -23,15 +23,14 @@ def answers(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     ``request``: ``document``, ``contexts`` (URL -> context document), ``unknown`` (URLs to be taken as empty),
     ``into`` (the context to compact with) and ``views`` (some of ``VIEWS``).
     """
-    empty: dict[str, Any] = dict.fromkeys(request.get("unknown", ()), {"@context": {}})
+    empty: dict[str, Any] = {url: {"@context": {}} for url in request.get("unknown", ())}
     contexts = Contexts({**request["contexts"], **empty})
     document, base = request["document"], request.get("base")
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "expanded": lambda: views.expanded(document, contexts, base=base),
         "compact": lambda: views.compacted(document, request.get("into", {}), contexts, base=base),
         "coverage": lambda: [row.as_json() for row in coverage(document, contexts)],
-        "quads": lambda: views.quads(document, contexts, base=base),
-        "canonical": lambda: views.canonical(document, contexts, base=base),
+        "nquads": lambda: views.canonical(document, contexts, base=base),
     }
     for view in request["views"]:
         try:

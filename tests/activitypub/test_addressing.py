@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.activitypub.addressing import Visibility, addresses, visibility_of
+from gateway.activitypub.addressing import (
+    NOBODY,
+    Addressed,
+    Visibility,
+    addressed_in,
+    addresses,
+    visibility_of,
+    without_hidden,
+)
 from gateway.jsonld.contexts import PUBLIC
 
 FOLLOWERS = "https://gw.example/users/alice/followers"
@@ -50,3 +58,72 @@ def test_a_named_followers_collection_needs_no_suffix() -> None:
 def test_only_public_and_unlisted_are_open() -> None:
     """Anybody may read two of the four."""
     assert [v for v in Visibility if v.is_open] == [Visibility.PUBLIC, Visibility.UNLISTED]
+
+
+EVE = "https://peer.example/users/eve"
+GROUP = "https://peer.example/groups/cats"
+
+
+@pytest.mark.parametrize("word", [PUBLIC, "as:Public", "Public"])
+@pytest.mark.parametrize(("name", "part"), [("to", "to"), ("cc", "cc"), ("audience", "audience"), ("bto", "hidden")])
+def test_whom_a_document_names_is_read(word: str, name: str, part: str) -> None:
+    """Each field is read as value, object or list, and every spelling of Public becomes its full URI."""
+    for value in (word, {"id": word}, [word]):
+        assert addressed_in({name: value}) == Addressed(**{part: (PUBLIC,)})
+
+
+def test_both_hidden_fields_are_one() -> None:
+    """Bto and bcc together are those whom nobody else may learn of; what is no address is nobody."""
+    document = {"bto": BOB, "bcc": [{"id": EVE}, 5], "to": None, "cc": []}
+    assert addressed_in(document) == Addressed(hidden=(BOB, EVE))
+    assert addressed_in({"to": 7, "cc": {"name": "x"}}) == NOBODY
+
+
+def test_everyone_is_each_address_once_and_never_public() -> None:
+    """The public collection receives nothing; who is named twice receives once."""
+    addressed = Addressed(to=(PUBLIC, BOB), cc=(FOLLOWERS, BOB), audience=(GROUP,), hidden=(EVE, BOB))
+    assert addressed.everyone == (BOB, FOLLOWERS, GROUP, EVE)
+    assert addressed.named == (PUBLIC, BOB, FOLLOWERS, GROUP)
+    assert NOBODY.everyone == ()
+
+
+def test_addresses_add_up() -> None:
+    """The sum has each address once a field, in the order of their coming."""
+    one = Addressed(to=(BOB,), cc=(GROUP,), hidden=(EVE,))
+    more = Addressed(to=(EVE, BOB), audience=(GROUP,), hidden=(EVE, BOB))
+    assert one + more == Addressed(to=(BOB, EVE), cc=(GROUP,), audience=(GROUP,), hidden=(EVE, BOB))
+    assert one + NOBODY == one == NOBODY + one
+
+
+@pytest.mark.parametrize(
+    ("addressed", "visibility"),
+    [
+        (NOBODY, Visibility.DIRECT),
+        (Addressed(to=(PUBLIC,)), Visibility.PUBLIC),
+        (Addressed(cc=(PUBLIC,)), Visibility.UNLISTED),
+        (Addressed(audience=(PUBLIC,)), Visibility.UNLISTED),
+        (Addressed(hidden=(PUBLIC,)), Visibility.UNLISTED),
+        (Addressed(to=(FOLLOWERS,)), Visibility.FOLLOWERS),
+        (Addressed(audience=(FOLLOWERS,)), Visibility.FOLLOWERS),
+        (Addressed(hidden=(FOLLOWERS,)), Visibility.FOLLOWERS),
+        (Addressed(to=(BOB,), hidden=(EVE,)), Visibility.DIRECT),
+    ],
+)
+def test_how_far_an_address_travels(addressed: Addressed, visibility: Visibility) -> None:
+    """To is public, every other field is a copy, whoever is hidden included."""
+    assert addressed.visibility(FOLLOWERS) is visibility
+
+
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        ({"bto": BOB, "bcc": [EVE], "to": [BOB]}, {"to": [BOB]}),
+        ({"object": {"bcc": EVE, "tag": [{"bto": BOB, "name": "x"}]}}, {"object": {"tag": [{"name": "x"}]}}),
+        ([{"bto": BOB}, "bto", 5, None], [{}, "bto", 5, None]),
+        ("bto", "bto"),
+        (None, None),
+    ],
+)
+def test_hidden_addresses_leave_nowhere(value: object, left: object) -> None:
+    """Bto and bcc are taken out however deep they stand; everything else stays."""
+    assert without_hidden(value) == left

@@ -19,6 +19,7 @@ JSON = "application/json"
 ACTIVITY = "application/activity+json"
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
+PROBLEM = "application/problem+json"
 NOAI = "train-ai=n, ai-use=n, search=y"
 INSTANCE = "train-ai=n, ai-use=n"
 
@@ -28,6 +29,7 @@ PLAIN = {
     "/.well-known/host-meta": ("", 200, "application/xrd+xml", INSTANCE),
     "/.well-known/nodeinfo": ("", 200, JSON, INSTANCE),
     "/.well-known/tdmrep.json": ("", 200, JSON, INSTANCE),
+    "/.well-known/oauth-authorization-server": ("", 200, JSON, INSTANCE),
     "/nodeinfo/2.1": ("", 200, f'{JSON}; profile="http://nodeinfo.diaspora.software/ns/schema/2.1#"', INSTANCE),
     "/robots.txt": ("", 200, TEXT, INSTANCE),
     "/policies/tdm.json": ("", 200, "application/ld+json", INSTANCE),
@@ -46,6 +48,8 @@ PLAIN = {
     "/@{name}.atom": ("", 200, "application/atom+xml; charset=utf-8", NOAI),
     "/@{name}": ("", 200, HTML, NOAI),
     "/@{name}/{tid}": ("", 200, HTML, NOAI),
+    "/sign-in": ("", 200, HTML, INSTANCE),
+    "/oauth/authorize": ("", 400, PROBLEM, INSTANCE),  # no app asks
     "/static": ("/gateway.css", 200, "text/css; charset=utf-8", INSTANCE),
 }
 # Routes whose plain GET needs a signature: status, media type and preferences of a signed one.
@@ -61,7 +65,25 @@ GUARDED = {
     "/posts/{tid}/shares": NOAI,
     "/activities/{tid}": NOAI,
 }
-POSTS = {"/inbox", "/actor/inbox", "/users/{name}/inbox", "/users/{name}/outbox"}
+# Routes whose GET is for the owner's own software alone: a token opens them, a signature does not.
+OWNED = {"/users/{name}/inbox": NOAI}
+# Route -> status of a POST of an activity, without signature, token or session, from nowhere.
+POSTS = {
+    "/inbox": 401,
+    "/actor/inbox": 401,
+    "/users/{name}/inbox": 401,
+    "/users/{name}/outbox": 401,
+    "/api/proxy": 401,
+    "/api/media": 401,
+    "/oauth/register": 400,  # anybody may register, but this names no address to answer at
+    "/oauth/authorize": 403,  # from another site
+    "/oauth/token": 415,  # not a form
+    "/oauth/revoke": 415,
+    "/sign-in": 403,
+    "/sign-out": 403,
+}
+READS = PLAIN.keys() | GUARDED.keys() | OWNED.keys()
+REFERRERS = ("same-origin", "no-referrer")  # never another site's business
 
 
 def _filled(site: Site, path: str) -> str:
@@ -84,7 +106,7 @@ def _check_dress(lines: dict[str, str], usage: str) -> None:
     assert lines["x-content-type-options"] == "nosniff"
     assert lines["content-security-policy"].startswith("default-src 'none'")
     assert lines["strict-transport-security"].startswith("max-age=")
-    assert lines["referrer-policy"] == "same-origin"
+    assert lines["referrer-policy"] in REFERRERS
 
 
 def test_every_route_is_in_a_table_below() -> None:
@@ -95,8 +117,8 @@ def test_every_route_is_in_a_table_below() -> None:
         assert isinstance(route, Route | Mount)
         is_post = isinstance(route, Route) and route.methods == {"POST"}
         (writes if is_post else reads).add(route.path)
-    assert reads == PLAIN.keys() | GUARDED.keys()
-    assert writes == POSTS
+    assert reads == READS
+    assert writes == POSTS.keys()
 
 
 @pytest.mark.parametrize("path", PLAIN)
@@ -125,6 +147,18 @@ async def test_what_needs_a_signature(site: Site, path: str) -> None:
     assert document["id"] == f"https://gw.example{target}"
 
 
+@pytest.mark.parametrize("path", OWNED)
+async def test_what_is_for_the_owner_alone(site: Site, path: str) -> None:
+    """Each private address answers 401 to a stranger, 403 to a signature, and a labelled document to the owner."""
+    target = _filled(site, path)
+    assert (await site.get(target)).status == 401
+    assert (await site.signed(target)).status == 403
+    answer = await site.get(target, authorization=f"Bearer {site.tokens['alice']}")
+    assert (answer.status, answer.media_type) == (200, ACTIVITY)
+    _check_dress(dict(answer.lines), OWNED[path])
+    assert answer.json["id"] == f"https://gw.example{target}"
+
+
 @pytest.mark.parametrize("path", GUARDED)
 async def test_an_answer_known_already_is_not_sent_again(site: Site, path: str) -> None:
     """A matching If-None-Match gives 304 without content, with the preferences and the ETag."""
@@ -137,22 +171,24 @@ async def test_an_answer_known_already_is_not_sent_again(site: Site, path: str) 
     _check_dress(dict(again.lines), GUARDED[path])
 
 
-@pytest.mark.parametrize("path", [*PLAIN, *GUARDED, *sorted(POSTS)])
+@pytest.mark.parametrize("path", sorted(READS | POSTS.keys()))
 async def test_other_methods_are_refused(site: Site, path: str) -> None:
     """A method that an address does not have is a 405 that says which it has."""
     more = "/gateway.css" if path == "/static" else ""
     answer = await ask(site.app, "PATCH", _filled(site, path) + more)
     assert (answer.status, answer.json["code"]) == (405, "method-not-allowed")
-    assert answer.header("allow")
+    allowed = set(answer.header("allow").split(", "))
+    assert allowed
+    assert allowed >= ({"GET"} if path in READS - {"/static"} else set()) | ({"POST"} if path in POSTS else set())
 
 
-@pytest.mark.parametrize("path", sorted(POSTS))
+@pytest.mark.parametrize("path", POSTS)
 async def test_nothing_is_posted_without_credentials(site: Site, path: str) -> None:
-    """Every address that takes a POST answers 401 to one without signature or token, and keeps nothing."""
+    """Every address that takes a POST turns one without credentials away, and keeps nothing."""
     before = site.snapshot()
     body = b'{"type": "Like", "actor": "https://peer.example/users/bob", "object": "x"}'
     answer = await ask(site.app, "POST", _filled(site, path), [("content-type", ACTIVITY)], body)
-    assert answer.status == 401
+    assert answer.status == POSTS[path]
     assert site.snapshot() == before
     _check_dress(dict(answer.lines), INSTANCE)
 
