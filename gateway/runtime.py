@@ -147,6 +147,7 @@ def open_gateway(
         tids=Tids(clock),
         keyring=Keyring(store, secret),
         contexts=read_contexts(),
+        schemas=read_schemas(),
         files=Files(settings.data / "media"),
         failed_fetches=Soft(clock, seconds=FAILED_FETCH_SECONDS, cap=SOFT_CAP),
         refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
@@ -206,6 +207,11 @@ def read_contexts() -> Contexts:
     directory = schemas_directory() / "contexts"
     files = {path.name: path.read_bytes() for path in directory.glob("*.jsonld")}
     return load((directory / "manifest.json").read_bytes(), files)
+
+
+def read_schemas() -> dict[str, bytes]:
+    """Read what is served of ``schemas/``: our context, the FEP draft, the JSON Schemas (file name -> bytes)."""
+    return {path.name: path.read_bytes() for path in schemas_directory().iterdir() if path.is_file()}
 
 
 def _check_secret(kit: Kit) -> None:

@@ -22,7 +22,7 @@ from gateway.flows.replay import Keys, replay
 from gateway.flows.specimen import Specimen
 from gateway.observe import logs
 from gateway.runtime import Gateway, open_gateway
-from gateway.settings import Settings
+from gateway.settings import load
 from gateway.signatures.capture import Captured
 from gateway.signatures.request import SignedRequest
 from gateway.web.app import build
@@ -53,10 +53,8 @@ async def inbox(
     heard: asyncio.Queue[Heard] = asyncio.Queue()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="gateway-inbox-") as directory:
-        settings = Settings(
-            base_url=base_url or f"http://localhost:{port}", host=host, port=port, data=Path(directory),
-            authorized_fetch=False,
-        )  # fmt: skip
+        flags = {"host": host, "port": port, "data": Path(directory), "authorized_fetch": False}
+        settings = load(run.config, {**flags, "base_url": base_url or f"http://localhost:{port}"})[0]
         listener, gateway = listen(settings), open_gateway(settings)
         server = server_of(Tap(build(gateway), heard.put_nowait))
         printer = asyncio.create_task(_print_all(run, gateway.kit, heard, rows))

@@ -11,7 +11,7 @@ from gateway.preferences import NOTHING, Scope, Statement, Subject, statements_a
 from gateway.signatures.keys import PrivateKey, generate, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from gateway.clock import Clock
@@ -67,6 +67,7 @@ class Kit:
     tids: Tids
     keyring: Keyring
     contexts: Contexts
+    schemas: Mapping[str, bytes]
     files: Files
     failed_fetches: Soft[tuple[int, int]]
     refetched: Soft[bool]

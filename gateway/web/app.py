@@ -12,7 +12,20 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from gateway.errors import GatewayError
-from gateway.web import client, collections, discovery, federation, feeds, media, oauth, pages, problems, sign_in
+from gateway.web import (
+    client,
+    collections,
+    discovery,
+    federation,
+    feeds,
+    inspector,
+    media,
+    oauth,
+    pages,
+    problems,
+    sign_in,
+    vocabulary,
+)
 from gateway.web.middleware import Bounds, Dress
 
 if TYPE_CHECKING:
@@ -53,6 +66,11 @@ ROUTES = [
     Route("/sign-in", sign_in.show, methods=["GET"]),
     Route("/sign-in", sign_in.enter, methods=["POST"]),
     Route("/sign-out", sign_in.leave, methods=["POST"]),
+    Route("/inspect.json", inspector.inspect_json, methods=["GET", "POST"]),
+    Route("/ns/ai-usage", vocabulary.usage),
+    Route("/ns/ai-usage.md", vocabulary.draft),
+    Route("/schemas/{file}", vocabulary.schema),
+    Route("/openapi.json", vocabulary.api),
     Route("/api/proxy", client.proxy, methods=["POST"]),
     Route("/api/media", client.upload, methods=["POST"]),
     Route(f"/posts/{TID}", federation.post),
@@ -65,6 +83,8 @@ ROUTES = [
     Route("/about", pages.about),
     Route("/about/policy", pages.policy),
     Route("/about/federation", pages.federation),
+    Route("/about/software", pages.software),
+    Route("/about/developers", pages.developers),
     Route("/problems/{code}", pages.problem),
     Route("/tags/{tag}", pages.tag),
     Route("/@{name}.atom", feeds.account_atom),

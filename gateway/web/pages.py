@@ -12,7 +12,7 @@ from gateway.activitypub.properties import ids_of, text_of
 from gateway.activitypub.sanitise import plain
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import SPECIAL_CODES, GatewayError, Gone, NotFound
-from gateway.flows import stating
+from gateway.flows import grant, stating
 from gateway.policy.reasons import SENTENCES, Reason
 from gateway.preferences import strictest
 from gateway.urls import same_origin, try_origin
@@ -127,6 +127,16 @@ async def policy(request: Request) -> Response:
 async def federation(request: Request) -> Response:
     """Describe the protocols (FEP-67ff)."""
     return page(request, "federation.html", {"implements": IMPLEMENTS})
+
+
+async def software(request: Request) -> Response:
+    """Show how a community's own software publishes here."""
+    return page(request, "software.html", {"scopes": grant.SCOPES})
+
+
+async def developers(request: Request) -> Response:
+    """Show how to find out what a document means and why a request was refused."""
+    return page(request, "developers.html", {})
 
 
 async def tag(request: Request) -> Response:

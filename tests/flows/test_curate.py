@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,6 +50,7 @@ async def test_a_pin_is_told_everybody(world: World) -> None:
     assert (added["object"], added["target"]) == (post.id, FEATURED)
     assert added["contentUsage"] == post.document["contentUsage"]
     assert _items(home, FEATURED) == [post.id]
+    await world.drain()
     removed = strict.read_object((await _does(home, alice, "Remove", post.id, FEATURED, to=[peer.me.id])).body)
     assert (removed["to"], removed["cc"]) == ([peer.me.id], [])
     assert _items(home, FEATURED) == []
@@ -153,12 +155,9 @@ async def test_undo_brings_nothing_deleted_back(world: World) -> None:
     await _does(home, alice, "Add", post.id, FEATURED)
     removed = await _does(home, alice, "Remove", post.id, FEATURED)
     revise.delete(home.kit, alice, post.id)
-    with_error: GatewayError | None = None
-    try:
+    with suppress(GatewayError):
         await client.submit(home.kit, alice, {"type": "Undo", "object": removed.id})
-    except GatewayError as error:
-        with_error = error
-    assert _items(home, FEATURED) == [], with_error
+    assert _items(home, FEATURED) == []
 
 
 async def test_undo_does_not_overfill(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

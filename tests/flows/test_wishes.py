@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
         ({"contentUsage": ""}, Preferences()),
         ({"contentUsage": "search=n"}, Preferences.of(search="n")),
         ({"contentUsage": "search=y"}, Preferences.of(search="y")),
-        ({"contentUsage": "train-ai=n"}, Preferences.of(train_gen="n", train_other="n")),
+        ({"contentUsage": "train-ai=n"}, Preferences.of(train_gen="n")),
         ({"aiUsage": {"v": 1, "prefs": {"tdm": "n"}}}, Preferences.of(tdm="n")),
         ({"aiUsage": {"v": 1, "prefs": {"tdm": "n"}}, "contentUsage": "search=n"}, Preferences.of(tdm="n", search="n")),
         ({"aiUsage": {"v": 1, "prefs": {"search": "n"}}, "contentUsage": "search=y"}, Preferences.of(search="n")),
