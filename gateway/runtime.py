@@ -19,6 +19,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.errors import SettingsError, StoreError, Text
 from gateway.flows.deliver import deliver, pass_on
 from gateway.flows.find_recipient import find_recipient
+from gateway.flows.grant import SESSION_LIFE
 from gateway.flows.kit import Keyring, Kit
 from gateway.flows.settle import settle
 from gateway.ids import Tids
@@ -42,6 +43,7 @@ SECRET_BYTES = 32
 PRUNE_SECONDS = 3600.0
 FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
+FORWARDED_SECONDS = 3600.0
 SOFT_CAP = 10_000
 UNFINISHED = timedelta(days=1)  # uploads nobody attached, apps nobody let in
 
@@ -77,7 +79,9 @@ class Gateway:
                 jobs_before=now - timedelta(days=kit.settings.retention_jobs), arrivals_before=arrivals_before
             )
             kit.store.inboxes.prune(arrivals_before)
-            kit.store.apps.prune(expired_before=now - UNFINISHED, unused_before=now - UNFINISHED)
+            kit.store.apps.prune(
+                expired_before=now - UNFINISHED, unused_before=now - UNFINISHED, sessions_before=now - SESSION_LIFE
+            )
             orphans = kit.store.objects.unattached_media(now - UNFINISHED)
             for media in orphans:
                 kit.store.objects.forget_media(media.id)
@@ -151,6 +155,7 @@ def open_gateway(
         files=Files(settings.data / "media"),
         failed_fetches=Soft(clock, seconds=FAILED_FETCH_SECONDS, cap=SOFT_CAP),
         refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
+        forwarded=Soft(clock, seconds=FORWARDED_SECONDS, cap=SOFT_CAP),
         wake=bell.set,
     )
     flows = {"settle": settle, "deliver": deliver, "forward": pass_on, "address": find_recipient}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import idna
 
@@ -122,6 +122,18 @@ def same_origin(first: object, second: object) -> bool:
 def without_fragment(url: str) -> str:
     """Return ``url`` up to its first ``#``: what goes on the wire."""
     return url.partition("#")[0]
+
+
+def to_uri(url: str) -> str:
+    """Return an http(s) IRI as the URI that goes on the wire; raise BadUrl when it has none."""
+    if url.isascii():
+        return url
+    parts = split(url)
+    host = normalise_host(f"[{parts.hostname}]" if "[" in parts.netloc else parts.hostname or "")
+    netloc = f"[{host}]" if ":" in host else host
+    netloc = f"{netloc}:{parts.port}" if parts.port is not None else netloc
+    path, query = (quote(part, safe="!$%&'()*+,/:;=?@~-._") for part in (parts.path, parts.query))
+    return parts._replace(netloc=netloc, path=path, query=query).geturl()
 
 
 def covers(pattern: str, host: str) -> bool:

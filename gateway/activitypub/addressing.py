@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from gateway.activitypub.properties import PUBLIC_ALIASES, ids_of
 from gateway.jsonld.contexts import PUBLIC
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Visibility(StrEnum):
@@ -55,8 +54,16 @@ class Addressed:
         return Addressed(to=to, cc=cc, audience=audience, hidden=hidden)
 
     def visibility(self, followers: str) -> Visibility:
-        """Return how far this travels; an audience counts like a copy, and so does a hidden public."""
-        return visibility_of({"to": list(self.to), "cc": [*self.cc, *self.audience, *self.hidden]}, followers)
+        """Return how far this travels; an audience counts like a copy, and so does a hidden public.
+
+        ``followers`` is the author's own collection: somebody else's followers are theirs to reach.
+        """
+        if PUBLIC in self.to:
+            return Visibility.PUBLIC
+        others = {*self.cc, *self.audience, *self.hidden}
+        if PUBLIC in others:
+            return Visibility.UNLISTED
+        return Visibility.FOLLOWERS if followers in {*self.to, *others} else Visibility.DIRECT
 
 
 NOBODY = Addressed()
@@ -70,13 +77,6 @@ def addressed_in(document: Mapping[str, object]) -> Addressed:
         for name in FIELDS
     )
     return Addressed(to=to, cc=cc, audience=audience, hidden=(*bto, *bcc))
-
-
-def without_hidden(value: object) -> object:
-    """Return a value without ``bto`` and ``bcc``, however deep they stand: they leave this server nowhere."""
-    if isinstance(value, Mapping):
-        return {name: without_hidden(item) for name, item in value.items() if name not in ("bto", "bcc")}
-    return [without_hidden(item) for item in value] if isinstance(value, list) else value
 
 
 def addresses(visibility: Visibility, followers: str, mentioned: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.addressing import FIELDS, without_hidden
+from gateway.activitypub.addressing import FIELDS
 from gateway.activitypub.properties import type_of
 from gateway.activitypub.sanitise import hashtags_in, plain, to_html
 from gateway.carriers.jsonld_terms import TERMS
 from gateway.clock import parse_rfc3339, rfc3339
 from gateway.errors import BadInput, Refused, Text
+from gateway.jsonld.contexts import AS2
 from gateway.signatures.owner import ACTOR_TYPES
+from gateway.urls import try_origin
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,9 +33,13 @@ ACTIVITY_TYPES = frozenset(
     }
 )  # fmt: skip
 COLLECTION_TYPES = frozenset({"Collection", "OrderedCollection"})
+OBJECT_TYPES = frozenset(
+    {"Article", "Audio", "Document", "Event", "Image", "Note", "Object", "Page", "Place", "Profile", "Relationship",
+     "Video"}
+)  # fmt: skip
 PAGE_TYPES = frozenset({"CollectionPage", "OrderedCollectionPage"})
 # What only an actor has: nothing that a client writes may pass for one.
-_ACTOR_MEMBERS = frozenset(
+ACTOR_MEMBERS = frozenset(
     {"inbox", "outbox", "followers", "following", "liked", "featured", "streams", "endpoints", "publicKey",
      "assertionMethod", "authentication", "verificationMethod", "preferredUsername", "generator", "implements"}
 )  # fmt: skip
@@ -41,15 +47,35 @@ _OURS = frozenset(
     {"@context", "@id", "@type", "id", "attributedTo", "actor", "url", "replies", "likes", "shares", "updated",
      "proof", "signature", *TERMS, *FIELDS}
 )  # fmt: skip
+# Members that no value inside may have.
+_NEVER = frozenset({*TERMS, "bto", "bcc", "proof", "signature", "publicKey", "assertionMethod", "publicKeyPem",
+                    "publicKeyMultibase"})  # fmt: skip
 _ITEMS = frozenset({"items", "orderedItems", "totalItems", "first", "last", "current"})
 _CONTENT = ("content", "contentMap", "source", "name", "nameMap", "summary", "summaryMap", "attachment", "url", "image")
 
-NO_TYPE = Text("An object needs a type.", "オブジェクトにはtypeが必要です。")
+NO_TYPE = Text(
+    "An activity or object needs a type of its own, written as a plain word.",
+    "typeには、ActivityStreamsの型を1語で指定してください。",
+)
 NO_LINKS = Text(
     "A Link, a page of a collection or a Tombstone is no object of its own.",
     "Link・コレクションのページ・Tombstoneは単独では公開できません。",
 )
 EMPTY_POST = Text("A post needs text or a file.", "本文またはファイルが必要です。")
+
+
+def fit(value: object) -> object:
+    """Return a client's value without what it must not say, however deep: labels, hidden recipients, keys, proofs.
+
+    Keywords, full IRIs and prefixed names go, too: as JSON-LD they would say by another name what is left out here.
+    """
+    if isinstance(value, Mapping):
+        return {name: fit(item) for name, item in value.items() if name not in _NEVER and not _is_alias(name)}
+    return [fit(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_alias(name: str) -> bool:
+    return ":" in name or name.startswith("@")
 
 
 def is_activity(document: Mapping[str, object]) -> bool:
@@ -62,13 +88,32 @@ def is_activity(document: Mapping[str, object]) -> bool:
     return kind in ACTIVITY_TYPES or (kind != "Question" and "actor" in document and "object" in document)
 
 
+def types_of(document: Mapping[str, object]) -> frozenset[str]:
+    """Return the types of what a client sent; raise BadInput when there is none, or one that is no plain word."""
+    value = document.get("type")
+    listed = value if isinstance(value, list) else [value]
+    if not listed or "@type" in document or not all(map(_is_type, listed)):
+        raise BadInput("no type, or an odd one", detail=NO_TYPE)
+    return frozenset(listed)
+
+
+def _is_type(kind: object) -> bool:
+    """Tell whether a type is a plain word, or the full IRI of an extension: no other name of one of AS2's own."""
+    if not isinstance(kind, str) or kind.isalnum():
+        return isinstance(kind, str)
+    return try_origin(kind) is not None and not kind.startswith((AS2, AS2.replace("https:", "http:")))
+
+
+def check_activity(document: Mapping[str, object]) -> None:
+    """Raise BadInput for an activity that passes for something else as well: an actor, a collection, an object."""
+    others = types_of(document) & {*ACTOR_TYPES, *COLLECTION_TYPES, *PAGE_TYPES, *OBJECT_TYPES, "Tombstone", "Link"}
+    if others:
+        raise BadInput(f"an activity that is a {'/'.join(sorted(others))}", detail=NO_TYPE)
+
+
 def check_type(document: Mapping[str, object]) -> str:
     """Return the type of an object that a client may publish; raise BadInput or Refused otherwise."""
-    kind = type_of(document)
-    kinds = document.get("type")
-    listed = set(kinds) if isinstance(kinds, list) and all(isinstance(k, str) for k in kinds) else {kind}
-    if not kind or "@type" in document:
-        raise BadInput("no type", detail=NO_TYPE)
+    kind, listed = type_of(document), types_of(document)
     if listed & ACTOR_TYPES:
         raise Refused(f"{kind} is an actor", code="no-actors-here")
     if listed & {"Link", "Mention", "Hashtag", "Tombstone", *PAGE_TYPES} or listed & ACTIVITY_TYPES:
@@ -99,8 +144,10 @@ def composed(
     """
     kind = check_type(given)
     dated = parse_rfc3339(given.get("published"))
-    left_out = _OURS | _ACTOR_MEMBERS | (_ITEMS if kind in COLLECTION_TYPES else frozenset())
-    kept = {n: without_hidden(value) for n, value in given.items() if n not in left_out and value is not None}
+    left_out = _OURS | ACTOR_MEMBERS | (_ITEMS if kind in COLLECTION_TYPES else frozenset())
+    kept = {n: fit(v) for n, v in given.items() if n not in left_out and not _is_alias(n) and v is not None}
+    if isinstance(kept.get("attachment"), Mapping):
+        kept["attachment"] = [kept["attachment"]]  # labels stand on each file of a list
     document: dict[str, object] = {
         "id": where.object_id,
         "type": given["type"],

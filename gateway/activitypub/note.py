@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility, addresses
 from gateway.activitypub.sanitise import hashtags_in, to_html
+from gateway.carriers.jsonld_terms import TERMS
 from gateway.clock import rfc3339
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 20_000
 MAX_ALT = 10_000
+
+
+# The members of a Note that its draft makes; one with more was composed by other software.
+DRAFTED = frozenset(
+    {"id", "type", "attributedTo", "content", "source", "published", "url", "to", "cc", "replies", "likes", "shares",
+     "tag", "attachment", "sensitive", "contentMap", "summary", "inReplyTo", "updated", *TERMS}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

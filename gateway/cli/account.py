@@ -190,5 +190,6 @@ async def delete(run: Run, name: Name, yes: Annotated[bool, typer.Option("--yes"
             for post_id in kit.store.objects.of_owner_to_bury(account.id):
                 delete_post(kit, account, post_id)
             outbound.announce_deleted_actor(kit, account)
+            kit.store.relations.drop_actor(account.id, kit.clock.now())
             kit.store.accounts.save(replace(account, deleted=kit.clock.now()))
         run.one({"deleted": account.id})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.note import Attached
 from gateway.errors import Refused
 from gateway.store.objects import MediaFile
+from gateway.urls import same_origin
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -52,9 +53,11 @@ def keep(
     kit.store.objects.save_media(
         MediaFile(
             id=media_id, owner=account.id, name=name, media_type=blob.media_type, size=blob.size, sha256=blob.sha256,
-            alt=alt, created=kit.clock.now(), object=object_id,
+            alt=alt, created=kit.clock.now(),
         )
     )  # fmt: skip
+    if object_id is not None:
+        kit.store.objects.link_media(media_id, object_id)
     return Attached(
         url=f"{kit.base}/media/{media_id}/{name}", media_type=blob.media_type, alt=alt,
         width=blob.width, height=blob.height,
@@ -62,23 +65,28 @@ def keep(
 
 
 def link(kit: Kit, account: Account, document: Mapping[str, object], object_id: str) -> None:
-    """Make the uploaded files that a document shows files of that object; raise Refused for somebody else's."""
-    for media in _shown(kit, document):
+    """Make the uploaded files that a document names files of that object; raise Refused for somebody else's."""
+    for media in _named(kit, document):
         if media.owner != account.id:
             raise Refused(f"{media.id} was uploaded by {media.owner}", code="not-the-owner")
-        if media.object is None:
-            kit.store.objects.link_media(media.id, object_id)
+        kit.store.objects.link_media(media.id, object_id)
 
 
-def _shown(kit: Kit, document: Mapping[str, object]) -> list[MediaFile]:
-    prefix = f"{kit.base}/media/"
-    values = [document.get(name) for name in ("attachment", "image", "icon", "url")]
-    listed = [item for value in values for item in (value if isinstance(value, list) else [value])][:MAX_LISTED]
-    urls = [item.get("url", item.get("href")) if isinstance(item, Mapping) else item for item in listed]
-    ids = [
-        url.removeprefix(prefix).partition("/")[0] for url in urls if isinstance(url, str) and url.startswith(prefix)
-    ]
-    return [media for media_id in dict.fromkeys(ids) if (media := kit.store.objects.media(media_id)) is not None]
+def _named(kit: Kit, document: object) -> list[MediaFile]:
+    """Return the uploaded files whose addresses stand anywhere in a document, in whatever spelling."""
+    found: dict[str, MediaFile] = {}
+    waiting: list[object] = [document]
+    while waiting and len(found) < MAX_LISTED:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and "/media/" in value and same_origin(value, kit.base):
+            media = kit.store.objects.media(value.partition("/media/")[2].partition("/")[0])
+            if media is not None:
+                found[media.id] = media
+    return list(found.values())
 
 
 def safe_name(name: str) -> str:

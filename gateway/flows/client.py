@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from gateway.activitypub.addressing import FIELDS, NOBODY, Addressed, addressed_in, without_hidden
-from gateway.activitypub.composed import is_activity
+from gateway.activitypub.addressing import FIELDS, NOBODY, Addressed, addressed_in
+from gateway.activitypub.composed import ACTOR_MEMBERS, check_activity, fit, is_activity, types_of
+from gateway.activitypub.effects import MAX_REPORT
 from gateway.activitypub.properties import id_of, ids_of, only_id, type_of
 from gateway.activitypub.sanitise import clean_document, plain
 from gateway.carriers.jsonld_terms import TERMS
@@ -32,6 +33,7 @@ from gateway.flows.see import check_reachable
 from gateway.flows.wishes import wished
 from gateway.jsonld.contexts import PUBLIC
 from gateway.preferences import Preferences, narrowest
+from gateway.store.relations import Report
 from gateway.urls import same_origin, try_origin
 
 if TYPE_CHECKING:
@@ -41,10 +43,9 @@ if TYPE_CHECKING:
 
 Document: TypeAlias = Mapping[str, object]
 _OURS = frozenset({"@context", "@id", "@type", "id", "type", "actor", "object", "published", "proof", "signature",
-                   *TERMS, *FIELDS})  # fmt: skip
+                   *TERMS, *FIELDS, *ACTOR_MEMBERS})  # fmt: skip
 
 NO_OBJECT = Text("This activity needs an object.", "このアクティビティにはobjectが必要です。")
-NO_TYPE = Text("An activity or object needs a type.", "typeが必要です。")
 NOT_A_DOCUMENT = Text(
     "Create and Update need the object itself, not only its id.",
     "CreateとUpdateには、IDだけでなくオブジェクト本体が必要です。",
@@ -57,10 +58,10 @@ async def submit(kit: Kit, account: Account, document: Document) -> Sent:
 
     Raises BadInput, Refused, NotFound, Gone, TooLarge or RemoteUnreachable; then nothing was done.
     """
-    if not type_of(document):
-        raise BadInput("no type", detail=NO_TYPE)
+    types_of(document)
     if not is_activity(document):
         document = {"type": "Create", "object": document}
+    check_activity(document)
     _check_actor(document.get("actor"), account)
     return await _HANDLERS.get(type_of(document), _pass_on)(kit, account, document)
 
@@ -72,8 +73,9 @@ def _check_actor(value: object, account: Account) -> None:
 
 def _said(document: Document, addressed: Addressed | None = None) -> Said:
     """Return what the client wrote on the activity itself, cleaned."""
-    members = {n: without_hidden(value) for n, value in document.items() if n not in _OURS and value is not None}
-    return Said(members=clean_document(members), addressed=addressed_in(document) if addressed is None else addressed)
+    given = fit({name: value for name, value in document.items() if name not in _OURS and value is not None})
+    members = clean_document(given) if isinstance(given, Mapping) else {}
+    return Said(members=members, addressed=addressed_in(document) if addressed is None else addressed)
 
 
 def _target(document: Document) -> str:
@@ -91,7 +93,7 @@ async def _create(kit: Kit, account: Account, document: Document) -> Sent:
         raise BadInput("Create of an id", detail=NOT_A_DOCUMENT)
     _check_actor(given.get("attributedTo"), account)
     _check_actor(given.get("actor"), account)
-    reply_to = id_of(given.get("inReplyTo"))
+    reply_to = next(iter(ids_of(given.get("inReplyTo"))), None)
     addressed = addressed_in(document) + addressed_in(given)
     if addressed == NOBODY and not any(name in source for name in FIELDS for source in (document, given)):
         # Nobody was named, openly or not: it is for everybody, and for those whom it speaks to.
@@ -197,16 +199,17 @@ def undone(kit: Kit, account: Account, done: Sent, said: Said) -> Sent:
     if done.type in ("Create", "Update", "Delete", "Undo"):
         raise BadInput(f"Undo of {done.type}", detail=Text("Use Delete or Update.", "DeleteかUpdateを使ってください。"))
     sent: Sent | None = None
-    if done.type == "Follow":
-        sent = subscribe.unfollow(kit, account, done.object, said)
-    elif done.type == "Block":
-        sent = interact.unblock(kit, account, done.object, said)
-    elif done.type in ("Like", "Announce"):
-        sent = interact.undo_interaction(kit, account, done.type, done.object, said)
-    elif done.type in ("Add", "Remove"):
-        curate.revert(kit, account, done)
-    # What the activity did may be over already; that it is taken back is said all the same.
-    return sent if sent is not None else outbound.undo(kit, account, done, said)
+    with kit.store.transaction():
+        if done.type == "Follow":
+            sent = subscribe.unfollow(kit, account, done.object, said)
+        elif done.type == "Block":
+            sent = interact.unblock(kit, account, done.object, said)
+        elif done.type in ("Like", "Announce"):
+            sent = interact.undo_interaction(kit, account, done.type, done.object, said)
+        elif done.type in ("Add", "Remove"):
+            curate.revert(kit, account, done)
+        # What the activity did may be over already; that it is taken back is said all the same.
+        return sent if sent is not None else outbound.undo(kit, account, done, said)
 
 
 async def _curate(kit: Kit, account: Account, document: Document) -> Sent:
@@ -217,6 +220,23 @@ async def _move(_kit: Kit, _account: Account, _document: Document) -> Sent:
     raise Refused("Move through the outbox", code="command-line-only")
 
 
+async def _flag(kit: Kit, account: Account, document: Document) -> Sent:
+    """Report somebody: what is about people or posts here goes to the admin, whoever is addressed."""
+    listed = ids_of(document.get("object"))
+    ours = tuple(item for item in listed if same_origin(item, kit.base))
+    if not listed:
+        raise BadInput("Flag without object", detail=NO_OBJECT)
+    with kit.store.transaction():
+        sent = await _pass_on(kit, account, document)
+        if ours:
+            words = plain(str(document.get("content") or ""))[:MAX_REPORT]
+            kit.store.relations.save_report(
+                Report(id=kit.tids.next(), reporter=account.id, objects=ours, content=words, created=kit.clock.now(),
+                       closed=None)
+            )  # fmt: skip
+    return sent
+
+
 async def _pass_on(kit: Kit, account: Account, document: Document) -> Sent:
     """Keep and deliver an activity that does nothing here (section 6.11)."""
     value = document.get("object")
@@ -224,8 +244,7 @@ async def _pass_on(kit: Kit, account: Account, document: Document) -> Sent:
     named = id_of(value) or next(iter(ids_of(value)), "")
     if isinstance(value, Mapping):
         # Somebody else's object is named, never repeated: its labels are not ours to write.
-        bare = {n: without_hidden(item) for n, item in clean_document(value).items() if n not in (*TERMS, "bto", "bcc")}
-        target = named if try_origin(named) is not None else bare
+        target = named if try_origin(named) is not None else fit(clean_document(value))
     if named and same_origin(named, kit.base):
         check_reachable(kit, named, account.id)
     statements = stating.statements_about(kit, named) or stating.actor_statements(kit, account)
@@ -248,6 +267,7 @@ _HANDLERS: dict[str, Handler] = {
     "Like": _interact,
     "Announce": _interact,
     "Block": _block,
+    "Flag": _flag,
     "Undo": _undo,
     "Move": _move,
 }

@@ -39,9 +39,7 @@ def curate(kit: Kit, account: Account, kind: str, document: Mapping[str, object]
     _check_target(kit, account, target)
     if kind == "Add":
         _check_item(kit, account, item, pinned=target == pinned)
-        full = kit.store.collections.size(target) >= (MAX_PINNED if target == pinned else MAX_ITEMS)
-        if full:
-            raise BadInput(target, detail=FULL)
+        _check_room(kit, account, target)
     elif item not in kit.store.collections.items(target):
         raise NotFound(f"{item} is not in {target}")
     to = [PUBLIC] if target == pinned and not said.addressed.everyone else []
@@ -57,9 +55,19 @@ def curate(kit: Kit, account: Account, kind: str, document: Mapping[str, object]
 def revert(kit: Kit, account: Account, done: Sent) -> None:
     """Take back what an Add or Remove of one's own did."""
     target = only_id(strict.read_object(done.body).get("target"))
-    if target is not None:
-        _check_target(kit, account, target)
-        _apply(kit, "Remove" if done.type == "Add" else "Add", target, done.object)
+    if target is None:
+        return
+    _check_target(kit, account, target)
+    if done.type == "Remove":
+        _check_item(kit, account, done.object, pinned=target == f"{account.id}/featured")
+        _check_room(kit, account, target)
+    _apply(kit, "Remove" if done.type == "Add" else "Add", target, done.object)
+
+
+def _check_room(kit: Kit, account: Account, target: str) -> None:
+    most = MAX_PINNED if target == f"{account.id}/featured" else MAX_ITEMS
+    if kit.store.collections.size(target) >= most:
+        raise BadInput(target, detail=FULL)
 
 
 def _apply(kit: Kit, kind: str, target: str, item: str) -> None:

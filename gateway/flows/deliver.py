@@ -22,7 +22,7 @@ from gateway.observe.names import DELIVERY
 from gateway.policy.rules import Action
 from gateway.signatures import cavage, knock, message
 from gateway.signatures.request import SignedRequest
-from gateway.urls import origin_of
+from gateway.urls import origin_of, to_uri
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
@@ -130,7 +130,7 @@ def _signed(kit: Kit, letter: Letter, inbox: str, how: Knock, usage: str) -> Sig
     headers = [("content-type", PROFILED), ("accept", ACTIVITY_JSON)]
     if how.content_usage:
         headers.append((content_usage.NAME, usage))
-    request = SignedRequest(method="POST", target=inbox, headers=tuple(headers), body=letter.body)
+    request = SignedRequest(method="POST", target=to_uri(inbox), headers=tuple(headers), body=letter.body)
     key, name, now = kit.keyring.get(letter.signer), key_id(letter.signer), kit.clock.now()
     extra = (content_usage.NAME,) if how.content_usage else ()
     if how.scheme == message.SCHEME:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.properties import PUBLIC_ALIASES, id_of, ids_of
+from gateway.activitypub.properties import PUBLIC_ALIASES, id_of, ids_of, only_id
 from gateway.flows.recipients import lives_here
+from gateway.flows.see import may_see
 from gateway.flows.stating import current_document
 from gateway.jsonld import strict
 from gateway.urls import same_origin
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
     from gateway.store.work import ArrivalRow
 
 
-def deposit(kit: Kit, row: ArrivalRow, activity: Activity) -> None:
-    """Put an arrival from elsewhere into the inboxes of everybody here whom it is for."""
+# What is shown in nobody's inbox: reports are for the admin, blocks are told nobody.
+PRIVATE = frozenset({"Flag", "Block"})
+# Words that were refused, because they are not their sender's to say.
+REFUSED = frozenset({"not-the-author", "foreign-object", "blocked-here"})
+
+
+def deposit(kit: Kit, row: ArrivalRow, activity: Activity, ignored: Collection[str]) -> None:
+    """Put an arrival from elsewhere into the inboxes of everybody here whom it is for.
+
+    ``ignored`` are the reasons why nothing came of it: what was refused is not shown either.
+    """
+    if activity.type in PRIVATE or REFUSED & set(ignored):
+        return
     for account in _readers(kit, row, activity):
         put(kit, account, row.id, row.actor)
 
@@ -41,7 +53,7 @@ def _readers(kit: Kit, row: ArrivalRow, activity: Activity) -> list[str]:
     addressed = [address for address in activity.audience if same_origin(address, kit.base)]
     personal = owner_of_inbox(kit, row.inbox)
     found = [*([personal] if personal else []), *addressed]
-    if any(address in PUBLIC_ALIASES or same_origin(address, activity.actor) for address in activity.audience):
+    if activity.audience & {*PUBLIC_ALIASES, _followers_of(kit, activity.actor)}:
         found += kit.store.relations.local_followers_of(activity.actor)
     replied = ids_of(activity.object.get("inReplyTo")) if activity.object is not None else []
     for about in (activity.object_id, *replied[:1]):
@@ -51,17 +63,35 @@ def _readers(kit: Kit, row: ArrivalRow, activity: Activity) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def document_of(kit: Kit, item: InboxItem) -> Mapping[str, object] | None:
-    """Return an activity of an inbox as it came, our own as it holds today; None when its bytes are gone."""
+def _followers_of(kit: Kit, actor: str) -> str:
+    """Return the followers collection that a remote actor names as its own."""
+    known = kit.store.relations.actor(actor)
+    named = id_of(known.document.get("followers")) if known is not None else None
+    return named if named is not None and same_origin(named, actor) else f"{actor}/followers"
+
+
+def document_of(kit: Kit, account: str, item: InboxItem) -> Mapping[str, object] | None:
+    """Return an activity of an inbox as it came, our own as it holds today; None when it is not to be had any more."""
     sent = kit.store.objects.activity(item.activity)
     if sent is not None:
-        return current_document(kit, sent)[0]
+        about = kit.store.objects.get(sent.object) if sent.type in ("Create", "Update") else None
+        hidden = about is not None and about.local and not may_see(kit, about, account)
+        return None if hidden or kit.store.relations.blocks(sent.actor, account) else current_document(kit, sent)[0]
     row = kit.store.work.arrival(item.activity, item.actor)
     if row is None or not row.body:
         return None
     document = strict.read_object(row.body)
-    embedded = document.get("object")
-    # Nobody is quoted on the word of another server: what is not the sender's own is named, to be looked up.
-    if isinstance(embedded, Mapping) and (named := id_of(embedded)) and not same_origin(named, item.actor):
-        return {**document, "object": named}
-    return document
+    value = document.get("object")
+    if isinstance(value, list):
+        return {**document, "object": [_named(one, item.actor) for one in value]}
+    return {**document, "object": _named(value, item.actor)} if isinstance(value, Mapping) else document
+
+
+def _named(value: object, actor: str) -> object:
+    """Return a document, or its id alone when it is not the sender's own: nobody is quoted on another's word."""
+    if not isinstance(value, Mapping):
+        return value
+    named, author = id_of(value), only_id(value.get("attributedTo", value.get("actor")))
+    if named is not None and (not same_origin(named, actor) or author not in (None, actor)):
+        return named
+    return value

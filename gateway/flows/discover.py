@@ -83,7 +83,7 @@ async def document_at(kit: Kit, url: str) -> tuple[Mapping[str, object], str]:
     return document, answer.url
 
 
-async def answer_at(kit: Kit, url: str) -> tuple[Mapping[str, object], Answer]:
+async def answer_at(kit: Kit, url: str, *, as_actor: str | None = None) -> tuple[Mapping[str, object], Answer]:
     """Return an ActivityStreams document and the answer it came in, whose URL is its id.
 
     A document that names another id is fetched once more from there, when that is on the same origin
@@ -91,7 +91,7 @@ async def answer_at(kit: Kit, url: str) -> tuple[Mapping[str, object], Answer]:
     """
     wanted = without_fragment(url)
     for _attempt in range(2):
-        answer = await fetch(kit, wanted)
+        answer = await fetch(kit, wanted, as_actor=as_actor)
         document = read(answer)
         found = document.get("id")
         if found == answer.url:

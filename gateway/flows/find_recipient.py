@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import id_of, ids_of, type_of
-from gateway.errors import BadUrl, GatewayError, RemoteAnswer
+from gateway.errors import BadUrl, GatewayError, Refused, RemoteAnswer
 from gateway.flows import discover
-from gateway.flows.recipients import MAX_STRANGERS, Reach, deliver_here, deliver_to, look_up_later, place
+from gateway.flows.recipients import Reach, deliver_here, deliver_to, look_up_later, place
 from gateway.observe.names import DELIVERY
 from gateway.urls import origin_of, same_origin, without_fragment
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.store.work import Job
 
 COLLECTIONS = frozenset({"Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage"})
+MAX_MEMBERS = 20  # of somebody else's collection
 MAX_LAYERS = 1  # section 7.1: a limit is a must, one layer is allowed
 
 
@@ -31,7 +32,7 @@ async def find_recipient(kit: Kit, job: Job) -> None:
         return
     try:
         members = await _members(kit, sent, recipient)
-    except (RemoteAnswer, BadUrl) as error:
+    except (RemoteAnswer, Refused, BadUrl) as error:
         if isinstance(error, RemoteAnswer) and _is_passing(error):
             raise
         _give_up(kit, job, recipient, error)
@@ -44,6 +45,7 @@ async def find_recipient(kit: Kit, job: Job) -> None:
         taken = deliver_to(kit, sent, found.inboxes, has_media=has_media)
         if sent.type in ("Create", "Update"):
             kit.store.objects.remember_recipients(sent.object, taken)
+        kit.store.objects.remember_addressees(sent.id, sent.object, (), members)
         deliver_here(kit, sent, [actor for actor in found.here if actor != sent.actor])
         if depth < MAX_LAYERS:
             look_up_later(kit, sent, found.strangers, has_media=has_media, depth=depth + 1)
@@ -72,7 +74,7 @@ async def _items(kit: Kit, sent: Sent, document: Mapping[str, object], url: str)
         if page is None or not ids_of(page.get("orderedItems", page.get("items"))):
             page = discover.read(await discover.fetch(kit, page_url, as_actor=sent.actor))
         listed = ids_of(page.get("orderedItems", page.get("items")))
-    return listed[:MAX_STRANGERS]
+    return listed[:MAX_MEMBERS]
 
 
 def _is_passing(error: RemoteAnswer) -> bool:

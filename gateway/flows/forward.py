@@ -13,6 +13,7 @@ from gateway.activitypub.properties import id_of, ids_of
 from gateway.errors import BadUrl, GatewayError
 from gateway.flows import deposit, discover
 from gateway.flows.moderate import decision_about
+from gateway.flows.see import may_see
 from gateway.observe.logs import log
 from gateway.policy.rules import Action
 from gateway.urls import origin_of, same_origin
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MAX_DEPTH = 3
 MAX_FETCHES = 3  # documents nobody here has seen, on the way to something of ours
 MAX_LINKS = 32
+MAX_SEEN = 64  # documents looked at in one search
+MAX_AN_HOUR = 60  # activities of one origin that are passed on
 LINKS = ("inReplyTo", "object", "target", "tag")
 
 
@@ -41,10 +44,23 @@ async def audience_of_ours(kit: Kit, row: ArrivalRow, activity: Activity) -> dic
         owner, members = _collection(kit, address)
         if owner not in ("", row.actor) and not kit.store.relations.blocks(owner, row.actor):
             found.setdefault(owner, []).extend(members)
-    if not found or not await _Search(kit).concerns_us(document, MAX_DEPTH):
+    if not found or not await _Search(kit, activity.actor).concerns_us(document, MAX_DEPTH):
+        return {}
+    if row.origin != kit.base and not _may_send(kit, row.origin):
+        log().info("forward", peer=row.origin, problem="more than an hour's share")
         return {}
     await _meet(kit, [member for members in found.values() for member in members])
     return found
+
+
+def _may_send(kit: Kit, origin: str) -> bool:
+    """Tell whether an origin has not used up its hour: nobody else's server is ours to fan out with."""
+    used = kit.forwarded.get(origin) or 0
+    if used == 0:
+        kit.forwarded.put(origin, 1)
+    else:
+        kit.forwarded.replace(origin, used + 1)
+    return used < MAX_AN_HOUR
 
 
 async def _meet(kit: Kit, members: list[str]) -> None:
@@ -73,17 +89,25 @@ def _collection(kit: Kit, address: str) -> tuple[str, list[str]]:
 class _Search:
     """Looks for an object of ours behind the links of a document."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, sender: str) -> None:
         self._kit = kit
+        self._sender = sender
         self._fetches = 0
+        self._seen: set[str] = set()
 
     async def concerns_us(self, document: Mapping[str, object], depth: int) -> bool:
         """Tell whether what a document links to is an object of ours, a few steps away at most."""
         for name, item in _links(document):
             linked = id_of(item)
+            if linked is not None:
+                if linked in self._seen or len(self._seen) >= MAX_SEEN:
+                    continue
+                self._seen.add(linked)
             stored = self._kit.store.objects.get(linked) if linked is not None else None
             if stored is not None and stored.local:
-                return True
+                if may_see(self._kit, stored, self._sender):
+                    return True
+                continue
             if depth == 0:
                 continue
             inner = item if isinstance(item, Mapping) else stored.document if stored is not None else None

@@ -30,7 +30,7 @@ SCOPES: Mapping[str, str] = {
 CODE_LIFE = timedelta(minutes=5)
 SIGN_IN_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(days=30)
-MAX_WAITING_APPS = 1_000  # anybody may register; those nobody let in are removed after a day
+MAX_WAITING_APPS = 1_000  # anybody may register
 
 
 def hash_secret(secret: str) -> str:
@@ -83,10 +83,13 @@ def sign_in(kit: Kit, secret: str) -> tuple[Account, str] | None:
 
 def register(
     kit: Kit, name: str, website: str, redirect_uris: Sequence[str], scopes: Sequence[str], *, confidential: bool
-) -> tuple[App, str | None] | None:
-    """Register an app (RFC 7591); return it with its secret, if it can keep one. None when too many wait."""
+) -> tuple[App, str | None]:
+    """Register an app (RFC 7591); return it with its secret, if it can keep one.
+
+    When too many wait for their first user, the one that waits longest goes.
+    """
     if kit.store.apps.count_unused() >= MAX_WAITING_APPS:
-        return None
+        kit.store.apps.forget_longest_waiting()
     secret = secrets.token_urlsafe(32) if confidential else None
     app = App(
         id=f"app_{secrets.token_urlsafe(16)}", secret_hash=hash_secret(secret) if secret is not None else None,

@@ -71,6 +71,7 @@ class Kit:
     files: Files
     failed_fetches: Soft[tuple[int, int]]
     refetched: Soft[bool]
+    forwarded: Soft[int]
     wake: Callable[[], None]
 
     @property

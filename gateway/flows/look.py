@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.preferences import Statement
     from gateway.store.accounts import Account
+    from gateway.store.objects import Sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +40,26 @@ async def fetch_for(kit: Kit, account: Account, url: str) -> Found:
     """
     wanted = without_fragment(url)
     if same_origin(wanted, kit.base):
-        document, statements = at_home(kit, wanted, account.id)
-        return Found(body=orjson.dumps(document), prefs=combined_at_home(statements))
+        ours, statements = at_home(kit, wanted, account.id)
+        return Found(body=orjson.dumps(ours), prefs=combined_at_home(statements))
     try:
-        answer = await discover.fetch(kit, wanted, as_actor=account.id)
-        document = discover.read(answer)
+        document, answer = await discover.answer_at(kit, wanted, as_actor=account.id)
     except RemoteAnswer as error:
         raise (NotFound(wanted) if error.remote_status in discover.GONE else error) from error
     author = discover.author_of(str(document.get("attributedTo") or document.get("actor") or answer.url))
     said = kit.reader().whole(document, (), answer.url, author, None).statements
     heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
     return Found(body=answer.body, prefs=combined(limited((*said, *heard), author.id), at=kit.clock.now()))
+
+
+def _is_shown(kit: Kit, sent: Sent, asker: str | None) -> bool:
+    """Tell whether one of our activities is shown to ``asker``: what it is about decides, where that is ours."""
+    author, about = kit.store.accounts.by_id(sent.actor), kit.store.objects.get(sent.object)
+    if author is None or author.deleted is not None or (sent.undone and asker != sent.actor):
+        return False
+    if about is not None and about.local and sent.type in ("Create", "Update"):
+        return about.deleted is None and may_see(kit, about, asker)
+    return may_see_activity(kit, sent, asker)
 
 
 def owner_of(kit: Kit, url: str) -> str | None:
@@ -71,8 +81,7 @@ def at_home(kit: Kit, url: str, asker: str | None) -> tuple[dict[str, object], t
         statements = stating.statements_about(kit, url)
         return with_context(label(stating.whole_document(kit, stored), statements)), statements
     sent = kit.store.objects.activity(url)
-    about = kit.store.objects.get(sent.object) if sent is not None else None
-    if sent is None or not may_see_activity(kit, sent, asker) or (about is not None and about.deleted is not None):
+    if sent is None or not _is_shown(kit, sent, asker):
         raise NotFound(url)
     document, statements = stating.current_document(kit, sent)
     return with_context(document), statements

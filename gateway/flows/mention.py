@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import id_of
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.store.accounts import Account
 
-MAX_MENTIONS = 50
+MAX_MENTIONS = 20
+SECONDS = 10.0  # for all of them: an author waits
 
 
 async def mentioned_in(
@@ -27,9 +30,11 @@ async def mentioned_in(
     Raises NotFound when what is answered is hidden from ``account``.
     """
     found = dict(known)
-    for handle in mentions_in(text)[:MAX_MENTIONS]:
-        if handle not in found and (actor := await _person(kit, handle)) is not None:
-            found[handle] = actor
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SECONDS):
+            for handle in mentions_in(text)[:MAX_MENTIONS]:
+                if handle not in found and (actor := await _person(kit, handle)) is not None:
+                    found[handle] = actor
     if reply_to is not None:
         check_reachable(kit, reply_to, account.id)
         handle, actor = await author_of(kit, reply_to)

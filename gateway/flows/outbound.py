@@ -14,7 +14,7 @@ from gateway.activitypub.labels import label, with_context
 from gateway.clock import rfc3339
 from gateway.errors import TooLarge
 from gateway.flows.profile import profile_of
-from gateway.flows.recipients import deliver_here, deliver_to, follower_inboxes, look_up_later, reach
+from gateway.flows.recipients import deliver_here, deliver_to, look_up_later, reach
 from gateway.flows.stating import actor_statements, statements_about, statements_in
 from gateway.jsonld import strict
 from gateway.jsonld.contexts import PUBLIC
@@ -82,6 +82,7 @@ def send(  # noqa: PLR0913 - one keyword a member of the activity
     body = orjson.dumps(with_context(label(document, statements), actor=with_keys))
     if len(body) > MAX_ACTIVITY:
         raise TooLarge(f"an activity of {len(body)} bytes; many servers take {MAX_ACTIVITY} at most")
+    strict.read_object(body)  # what we could not read ourselves must not go out: MalformedDocument
     sent = Sent(
         id=activity_id, actor=account.id, type=kind, object=about, body=body, created=now,
         visibility=visibility or addressed.visibility(f"{account.id}/followers"),
@@ -100,7 +101,8 @@ def _dispatch(
     taken = deliver_to(kit, sent, [*also, *found.inboxes], has_media=has_media)
     deliver_here(kit, sent, found.here)
     look_up_later(kit, sent, found.strangers, has_media=has_media)
-    kit.store.objects.remember_addressees(sent.id, sent.object, addressed.named, addressed.hidden)
+    unnamed = (*addressed.hidden, *found.listed)
+    kit.store.objects.remember_addressees(sent.id, sent.object, addressed.named, unnamed)
     if sent.type in ("Create", "Update"):
         kit.store.objects.remember_recipients(sent.object, taken)
 
@@ -122,7 +124,7 @@ def announce_deleted_actor(kit: Kit, account: Account) -> Sent:
     """Tell followers' servers that an account is gone."""
     return send(
         kit, account, "Delete", account.id, about=account.id, statements=actor_statements(kit, account),
-        also=follower_inboxes(kit, account), to=[PUBLIC], visibility=Visibility.UNLISTED,
+        to=[PUBLIC], cc=[f"{account.id}/followers"], visibility=Visibility.UNLISTED,
     )  # fmt: skip
 
 

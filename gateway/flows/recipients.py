@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
     from gateway.store.objects import Sent
 
-MAX_STRANGERS = 100  # recipients of one activity that have to be looked up first
+MAX_STRANGERS = 50  # recipients of one activity that have to be looked up first
 
 
 @dataclass(slots=True, kw_only=True)
 class Reach:
-    """Where the recipients of an activity are: inboxes elsewhere, accounts here, addresses to look up first."""
+    """Where the recipients of an activity are: inboxes elsewhere, accounts here, addresses to look up first.
+
+    ``listed`` are those who are not named themselves but stand on a list of the author's own.
+    """
 
     inboxes: list[str] = field(default_factory=list)
     here: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
 
 
 def reach(kit: Kit, account: Account, addresses: Iterable[str], *, shared: bool) -> Reach:
@@ -38,6 +42,8 @@ def reach(kit: Kit, account: Account, addresses: Iterable[str], *, shared: bool)
     found = Reach()
     for address in dict.fromkeys(addresses):
         members = _members(kit, account, address)
+        if members is not None and not address.startswith(f"{account.id}/"):
+            found.listed += members
         for actor in [address] if members is None else members:
             place(kit, found, actor, shared=shared)
     found.here = [actor for actor in dict.fromkeys(found.here) if actor != account.id]
@@ -100,10 +106,10 @@ def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool 
 def deliver_here(kit: Kit, sent: Sent, accounts: Iterable[str]) -> None:
     """Put an activity into inboxes here; what it does is settled like anything that arrives.
 
-    Whoever blocks the sender gets nothing; a block is told nobody (section 6.9).
+    Whoever blocks the sender gets nothing; a block is told nobody (section 6.9), a report only the admin.
     """
     now = kit.clock.now()
-    wanted = [] if sent.type == "Block" else list(accounts)
+    wanted = [] if sent.type in ("Block", "Flag") else list(accounts)
     for account in wanted:
         if not kit.store.relations.blocks(account, sent.actor):
             kit.store.inboxes.add(account, sent.id, sent.actor, now)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.addressing import FIELDS, Addressed, Visibility, addressed_in, addresses
 from gateway.activitypub.composed import composed, merged
 from gateway.activitypub.labels import label
-from gateway.activitypub.note import Attached, Draft, tombstone
+from gateway.activitypub.note import DRAFTED, Attached, Draft, tombstone
 from gateway.activitypub.properties import ids_of
 from gateway.activitypub.sanitise import clean_document, plain, to_html
 from gateway.errors import Gone, NotFound, Refused
-from gateway.flows import attach, outbound, stating
+from gateway.flows import attach, outbound, recipients, stating
 from gateway.flows.mention import mentioned_in
 from gateway.flows.outbound import NOTHING_MORE, Said
 from gateway.flows.publish import announce, check, check_length, edited_at, noted, save, where
@@ -72,7 +72,9 @@ def _is_drafted(before: Stored, draft: Draft) -> bool:
     people = [actor for _, actor in draft.mentioned]
     to, cc = addresses(draft.visibility, f"{before.owner}/followers", people)
     named = {found for name in FIELDS for found in ids_of(before.document.get(name))}
-    return before.type == "Note" and isinstance(before.document.get("source"), dict) and named == {*to, *cc}
+    source = before.document.get("source")
+    plain_source = isinstance(source, dict) and source.get("mediaType") == "text/plain"
+    return before.type == "Note" and plain_source and named == {*to, *cc} and before.document.keys() <= DRAFTED
 
 
 def patched(
@@ -92,8 +94,27 @@ def patched(
     with kit.store.transaction():
         attach.link(kit, account, bare, before.id)
         stored = save(kit, account, bare, visibility, prefs, before)
+        if readdressed:
+            _withdraw(kit, account, stored, addressed)
         sent = announce(kit, account, "Update", stored, hidden)
     return stored, sent
+
+
+def _withdraw(kit: Kit, account: Account, stored: Stored, addressed: Addressed) -> None:
+    """Take a post back from whom it is no longer for: they must not get its new version, and lose the old one."""
+    before = kit.store.objects.recipients(stored.id)
+    still = recipients.reach(kit, account, addressed.everyone, shared=True)
+    direct = recipients.reach(kit, account, addressed.everyone, shared=False)
+    inboxes = before if stored.visibility.is_open else {*still.inboxes, *direct.inboxes}
+    kit.store.objects.readdress(stored.id, stored.visibility, addressed.named, inboxes)
+    dropped = [inbox for inbox in before if inbox not in inboxes]
+    if dropped:
+        grave = tombstone(stored.id, stored.type, kit.clock.now())
+        statements = stating.local_statements(kit, account, stored)
+        outbound.send(
+            kit, account, "Delete", grave, about=stored.id, statements=statements, also=dropped,
+            visibility=Visibility.DIRECT,
+        )  # fmt: skip
 
 
 def redraft(stored: Stored) -> Draft:
@@ -128,7 +149,7 @@ def delete(kit: Kit, account: Account, object_id: str, said: Said = NOTHING_MORE
     statements = stating.local_statements(kit, account, replace(before, deleted=now))
     grave = label(tombstone(object_id, before.type, now), statements)
     to, cc = addresses(before.visibility, f"{account.id}/followers", [])
-    people = addressed_in(before.document).everyone if before.visibility is Visibility.DIRECT else ()
+    people = addressed_in(before.document).everyone
     hidden = Addressed(hidden=(*kit.store.objects.hidden_recipients(object_id), *people))
     with kit.store.transaction():
         kit.store.collections.remove_everywhere(object_id)

@@ -28,6 +28,8 @@ def may_see(kit: Kit, stored: Stored, asker: str | None) -> bool:
     addressed = {found for name in ("to", "cc", "audience") for found in ids_of(document.get(name))}
     if asker in addressed or kit.store.objects.is_hidden_recipient(stored.id, asker):
         return True
+    if f"{stored.owner}/following" in addressed and follows(kit, stored.owner, asker):
+        return True
     return stored.visibility is Visibility.FOLLOWERS and follows(kit, asker, stored.owner)
 
 
@@ -37,11 +39,11 @@ def may_see_activity(kit: Kit, sent: Sent, asker: str | None) -> bool:
         return True
     if sent.type == "Block":  # told to the server of somebody elsewhere, to nobody here
         return asker == sent.object and not same_origin(asker, kit.base)
-    if sent.visibility.is_open:
-        return asker is None or not kit.store.relations.blocks(sent.actor, asker)
-    if asker is None:
+    if asker is not None and kit.store.relations.blocks(sent.actor, asker):
         return False
-    if asker == sent.object or kit.store.objects.is_addressee(sent.id, asker):
+    if sent.visibility.is_open or asker is None:
+        return sent.visibility.is_open
+    if (asker == sent.object and sent.type != "Flag") or kit.store.objects.is_addressee(sent.id, asker):
         return True
     if kit.store.objects.is_hidden_recipient(sent.id, asker):
         return True

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.store.work import ArrivalRow, Job
 
 MAX_FETCHES = 3
+PASSED_ON = frozenset({"already-known", "unknown-type", "nobody-here-asked", "no-object"})  # nothing against them
 
 
 async def settle(kit: Kit, job: Job) -> None:
@@ -56,9 +57,11 @@ async def settle(kit: Kit, job: Job) -> None:
             if isinstance(effect, fx.MoveFollowers):
                 discover.keep_actor(kit, known.fetched[effect.new])  # whoever follows it needs its inbox
             apply(kit, effect, row.id, statements)
+        ignored = [effect.reason for effect in done if isinstance(effect, fx.Ignore)]
         if not ours:
-            deposit(kit, row, activity)
-        forward(kit, row, audience)
+            deposit(kit, row, activity, ignored)
+        if ours or set(ignored) <= PASSED_ON:
+            forward(kit, row, audience)
         _finish(kit, job, row, _outcome(done), [f"{p.code}: {p.detail}" for p in problems])
     for effect in done:
         if isinstance(effect, fx.KeepActor) and known.sender_document is not None:

@@ -85,7 +85,10 @@ def _constant(name: str) -> object:
 def _integer(text: str) -> int:
     if len(text.lstrip("-")) > MAX_DIGITS:
         raise MalformedDocument("a number is too long")
-    return int(text)
+    value = int(text)
+    if not -(2**63) <= value < 2**63:
+        raise MalformedDocument("a number has more than 64 bits")
+    return value
 
 
 def _number(text: str) -> float:

@@ -18,7 +18,7 @@ import httpx
 from gateway.errors import AddressRefused, BadUrl, RemoteAnswer, RemoteUnreachable
 from gateway.signatures.request import SignedRequest
 from gateway.signatures.window import from_http_date
-from gateway.urls import DEFAULT_PORTS, origin_of, without_fragment
+from gateway.urls import DEFAULT_PORTS, origin_of, to_uri, without_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ class Client:
         limit: int = MAX_ANSWER,
     ) -> Answer:
         """GET with at most three redirects, each hop checked and signed afresh."""
-        target = without_fragment(url)
+        target = to_uri(without_fragment(url))
         for _hop in range(MAX_REDIRECTS + 1):
             request = SignedRequest(method="GET", target=target, headers=(("accept", accept),))
             if sign is not None:
@@ -151,7 +151,7 @@ class Client:
 
     def _next(self, target: str, location: str) -> str:
         try:
-            following = without_fragment(urljoin(target, location))
+            following = to_uri(without_fragment(urljoin(target, location)))
             was, will = origin_of(target), self.policy.check(following)
         except (BadUrl, ValueError) as error:
             raise RemoteAnswer(f"{target} redirects to nonsense", remote_status=302) from error

@@ -37,6 +37,12 @@ class Soft(Generic[Value]):
         if len(self._items) > self._cap:
             self._items.popitem(last=False)
 
+    def replace(self, key: str, value: Value) -> None:
+        """Change what is remembered under ``key`` without remembering it for longer."""
+        found = self._items.get(key)
+        if found is not None:
+            self._items[key] = (found[0], value)
+
     def __len__(self) -> int:
         """Return how much is held, including what has not been found stale yet."""
         return len(self._items)

@@ -77,6 +77,13 @@ class Apps:
         sql = "SELECT count(*) FROM oauth_client c WHERE NOT EXISTS (SELECT 1 FROM token t WHERE t.client = c.id)"
         return int(self._db.value(sql))
 
+    def forget_longest_waiting(self) -> None:
+        """Forget the oldest client that nobody ever gave access to."""
+        self._db.run(
+            "DELETE FROM oauth_client WHERE id = (SELECT c.id FROM oauth_client c WHERE NOT EXISTS"
+            " (SELECT 1 FROM token t WHERE t.client = c.id) ORDER BY c.created, c.id LIMIT 1)"
+        )
+
     def save_code(self, code: Code) -> None:
         """Keep an authorization code by its hash."""
         self._db.run(
@@ -119,8 +126,12 @@ class Apps:
         )  # fmt: skip
         return str(rows[0]["account"]) if rows else None
 
-    def prune(self, *, expired_before: datetime, unused_before: datetime) -> int:
-        """Remove codes and links long past, and clients that nobody ever gave access to."""
+    def prune(self, *, expired_before: datetime, unused_before: datetime, sessions_before: datetime) -> int:
+        """Remove codes, links and browsers' sessions long past, and clients that nobody ever gave access to."""
+        self._db.run(
+            "DELETE FROM token WHERE scopes = 'session' AND (created < :t OR revoked IS NOT NULL)",
+            t=to_ms(sessions_before),
+        )
         gone = self._db.run("DELETE FROM oauth_code WHERE expires < :t", t=to_ms(expired_before))
         gone += self._db.run("DELETE FROM sign_in WHERE expires < :t", t=to_ms(expired_before))
         return gone + self._db.run(

@@ -231,6 +231,28 @@ class Objects:
         """Return how many activities ``own_outbox`` has in all."""
         return int(self._db.value("SELECT count(*) FROM activity WHERE actor = :actor", actor=actor))
 
+    def readdress(self, object_id: str, visibility: Visibility, named: Iterable[str], inboxes: Iterable[str]) -> None:
+        """Let what was sent about an object travel as far as it does now: for those named, and to these inboxes."""
+        about = "object = :o AND type IN ('Create', 'Update')"
+        self._db.run(f"UPDATE activity SET visibility = :v WHERE {about}", o=object_id, v=visibility.value)  # noqa: S608 - no value is put in
+        self._db.run(
+            f"DELETE FROM addressee WHERE activity IN (SELECT id FROM activity WHERE {about})",  # noqa: S608 - likewise
+            o=object_id,
+        )
+        self._db.run(
+            f"DELETE FROM hidden_recipient WHERE thing = :o OR thing IN (SELECT id FROM activity WHERE {about})",  # noqa: S608 - likewise
+            o=object_id,
+        )
+        for actor in dict.fromkeys(named):
+            self._db.run(
+                f"INSERT INTO addressee SELECT id, :a FROM activity WHERE {about} ON CONFLICT DO NOTHING",  # noqa: S608 - likewise
+                o=object_id, a=actor,
+            )  # fmt: skip
+        kept = set(inboxes)
+        for inbox in self.recipients(object_id):
+            if inbox not in kept:
+                self._db.run("DELETE FROM recipient WHERE object = :o AND inbox = :i", o=object_id, i=inbox)
+
     def remember_addressees(self, activity: str, about: str, named: Iterable[str], hidden: Iterable[str]) -> None:
         """Remember who was addressed by name, openly or not: what reached them stays readable for them."""
         for actor in dict.fromkeys(named):
@@ -273,7 +295,16 @@ class Objects:
 
     def link_media(self, media_id: str, object_id: str) -> None:
         """Make an uploaded file part of an object."""
-        self._db.run("UPDATE media SET object = :o WHERE id = :id", id=media_id, o=object_id)
+        self._db.run("UPDATE media SET object = :o WHERE id = :id AND object IS NULL", id=media_id, o=object_id)
+        self._db.run("INSERT INTO media_use VALUES (:id, :o) ON CONFLICT DO NOTHING", id=media_id, o=object_id)
+
+    def uses_of_media(self, media_id: str) -> list[Stored]:
+        """Return every object that shows a file, deleted ones too."""
+        rows = self._db.rows(
+            "SELECT o.* FROM media_use u JOIN object o ON o.id = u.object WHERE u.media = :id ORDER BY o.id",
+            id=media_id,
+        )
+        return [_stored(row) for row in rows]
 
     def unattached_media(self, before: datetime) -> list[MediaFile]:
         """Return files that were uploaded before a moment and never became part of an object."""

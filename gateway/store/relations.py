@@ -166,7 +166,9 @@ class Relations:
     def local_followers_of(self, actor: str) -> list[str]:
         """Return which of ours follow a remote actor."""
         rows = self._db.rows(
-            "SELECT f.follower FROM follow f JOIN account a ON a.id = f.follower WHERE f.followed = :a", a=actor
+            "SELECT f.follower FROM follow f JOIN account a ON a.id = f.follower"
+            " WHERE f.followed = :a AND f.state = 'accepted'",
+            a=actor,
         )
         return [row["follower"] for row in rows]
 

@@ -143,6 +143,9 @@ CREATE TABLE addressee (activity TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY
 
 CREATE TABLE hidden_recipient (thing TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (thing, actor));
 
+CREATE TABLE media_use (media TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (media, object));
+INSERT INTO media_use SELECT id, object FROM media WHERE object IS NOT NULL;
+
 CREATE INDEX interaction_by_actor ON interaction (actor, kind, created);
 CREATE INDEX media_by_object ON media (object);
 """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import anyio
 import orjson
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -66,6 +66,8 @@ async def upload(request: Request) -> Response:
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
         raise UnsupportedMediaType(content_type[:100])
+    if "charset" in content_type.lower():
+        raise UnsupportedMediaType("a charset of the whole body means nothing for files")
     try:
         parser = MultiPartParser(request.headers, _bounded(request), max_files=1, max_fields=8)
         form = await parser.parse()
@@ -96,7 +98,7 @@ async def _uploaded(request: Request, kit: Kit, account: Account, form: Mapping[
     if len(alt) > MAX_ALT:
         raise BadInput(f"{len(alt)} characters of alternative text")
     await file.seek(0)
-    blob = await anyio.to_thread.run_sync(attach.store, kit, file.file)
+    blob = await asyncio.to_thread(attach.store, kit, file.file)
     kept = attach.keep(kit, account, blob, _name(file), alt)
     statements = stating.actor_statements(kit, account)
     state_preferences(request, combined_at_home(statements))

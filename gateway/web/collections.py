@@ -40,7 +40,7 @@ async def inbox(request: Request) -> Response:
         before = None if cursor == FIRST else _number(cursor)
         items = kit.store.inboxes.page(account.id, before=before, limit=collections.PAGE_SIZE + 1)
         shown = items[: collections.PAGE_SIZE]
-        documents = [document for item in shown if (document := deposit.document_of(kit, item)) is not None]
+        documents = [d for item in shown if (d := deposit.document_of(kit, account.id, item)) is not None]
         return documents, str(shown[-1].id) if len(items) > len(shown) else None
 
     return _paged(request, account, f"{account.id}/inbox", kit.store.inboxes.size(account.id), read)
@@ -50,6 +50,8 @@ async def outbox(request: Request) -> Response:
     """Show what an account published, newest first: to its owner all of it, to others what they may see."""
     kit, account = kit_of(request), account_of(request)
     asker = await requester(request, is_collection=True)
+    blocked = asker is not None and kit.store.relations.blocks(account.id, asker)
+    reader = "" if blocked or asker is None else asker
     objects, seen = kit.store.objects, visibilities_for(kit, account.id, asker)
     own = asker == account.id
 
@@ -60,11 +62,11 @@ async def outbox(request: Request) -> Response:
         sent = (
             objects.own_outbox(account.id, before=before, limit=limit)
             if own
-            else objects.outbox(account.id, before=before, limit=limit, visibilities=seen, reader=asker or "")
+            else objects.outbox(account.id, before=before, limit=limit, visibilities=seen, reader=reader)
         )
         return _cut(kit, sent)
 
-    total = objects.own_outbox_size(account.id) if own else objects.outbox_size(account.id, seen, asker or "")
+    total = objects.own_outbox_size(account.id) if own else objects.outbox_size(account.id, seen, reader)
     return _paged(request, account, f"{account.id}/outbox", total, read)
 
 

@@ -123,10 +123,12 @@ async def activity(request: Request) -> Response:
     sent = kit.store.objects.activity(f"{kit.base}/activities/{request.path_params['tid']}")
     if sent is None or (sent.undone and asker != sent.actor):
         raise NotFound("missing or taken back")
+    author = kit.store.accounts.by_id(sent.actor)
+    if author is not None and author.deleted is not None and sent.type != "Delete":
+        raise Gone(sent.actor)
     stored = kit.store.objects.get(sent.object)
     if stored is not None and sent.type in ("Create", "Update", "Delete"):
-        if not kit.store.objects.is_hidden_recipient(sent.id, asker or ""):
-            check_visible(kit, stored, asker)
+        check_visible(kit, stored, asker)
         if stored.deleted is not None and sent.type != "Delete":
             # Its bytes would tell what was deleted.
             raise Gone(sent.id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import FileResponse
 
 from gateway.errors import NotFound
+from gateway.preferences import strictest
 from gateway.web.context import kit_of, state_preferences
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ async def file(request: Request) -> Response:
     media = kit.store.objects.media(request.path_params["media_id"])
     if media is None or media.name != request.path_params["file_name"]:
         raise NotFound("media")
-    stored = kit.store.objects.get(media.object) if media.object else None
+    uses = kit.store.objects.uses_of_media(media.id)
+    living = [stored for stored in uses if stored.deleted is None]
     path = kit.files.path(media.sha256)
-    if (stored is not None and stored.deleted is not None) or not path.exists():
+    if (uses and not living) or not path.exists():
         raise NotFound("media")
-    if stored is not None:
-        state_preferences(request, stored.prefs)
-    shared = "public" if stored is None or stored.visibility.is_open else "private"
+    if living:
+        # Of several posts the one that asks most decides.
+        state_preferences(request, strictest(*(stored.prefs for stored in living)))
+    shared = "public" if any(stored.visibility.is_open for stored in living) else "private"
     headers = {
         "content-security-policy": SANDBOX,
         "cache-control": f"{shared}, {YEAR}",

@@ -46,8 +46,14 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 # A scheme of an app's own: reverse domain names, as RFC 8252 asks, or at least nothing a browser runs.
+# No blank, comma, semicolon or quote: the address stands in a header of the consent page.
+_URI = re.compile(r"[!#-&(-+\--:=?-\[\]_a-z~]+", re.ASCII)
 _OWN_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
 UNKNOWN_APP = Text("This app is not registered here.", "このアプリは登録されていません。")
+WRONG_REQUEST = Text(
+    "This app asks in a way that is not taken here: response_type code, PKCE with S256, and its registered scopes.",
+    "アプリの要求が正しくありません。response_typeはcode、PKCEはS256、スコープは登録済みのものが必要です。",
+)
 WRONG_ADDRESS = Text(
     "This app asks to be answered at an address that it did not register.",
     "アプリが登録していないリダイレクト先が指定されています。",
@@ -100,10 +106,7 @@ async def register(request: Request) -> Response:
     name = " ".join(str(asked.get("client_name") or "").split())[:MAX_NAME]
     website = asked.get("client_uri")
     website = website if isinstance(website, str) and len(website) <= MAX_URI and try_origin(website) else ""
-    made = grant.register(kit_of(request), name, website, uris, scopes, confidential=method != "none")
-    if made is None:
-        return _error(503, "temporarily_unavailable", "too many apps wait for their first user; try again tomorrow")
-    app, secret = made
+    app, secret = grant.register(kit_of(request), name, website, uris, scopes, confidential=method != "none")
     document: dict[str, object] = {
         "client_id": app.id,
         "client_id_issued_at": int(app.created.timestamp()),
@@ -121,9 +124,12 @@ async def register(request: Request) -> Response:
 
 def _is_usable(uri: object) -> bool:
     """Tell whether an app may be answered at an address."""
-    if not isinstance(uri, str) or not 0 < len(uri) <= MAX_URI or "#" in uri or not uri.isprintable():
+    if not isinstance(uri, str) or len(uri) > MAX_URI or "#" in uri or not _URI.fullmatch(uri):
         return False
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
     if parts.scheme in ("http", "https"):
         origin = try_origin(uri)
         return origin is not None and (parts.scheme == "https" or origin.host in LOOPBACK)
@@ -138,7 +144,9 @@ def _scopes(text: str) -> tuple[str, ...] | None:
 
 def _registered(app: App, uri: str) -> bool:
     """Tell whether an address is one of the app's: exactly, but for the port on loopback (RFC 8252, section 7.3)."""
-    return uri in app.redirect_uris or any(_without_port(uri) == _without_port(known) for known in app.redirect_uris)
+    if uri in app.redirect_uris:
+        return True
+    return _is_usable(uri) and any(_without_port(uri) == _without_port(known) for known in app.redirect_uris)
 
 
 def _without_port(uri: str) -> str:
@@ -166,8 +174,11 @@ class Asked:
         return RedirectResponse(url, SEE_OTHER, {"cache-control": "no-store"})
 
 
-def _asked(kit: Kit, given: Mapping[str, str]) -> Asked | Response:
-    """Check a request; what is wrong with app or address is told the person, the rest the app."""
+def _asked(kit: Kit, given: Mapping[str, str]) -> Asked:
+    """Check a request; raise BadInput for the person to read.
+
+    Nobody is sent on to an address that anybody could have registered before they said so (RFC 9700, section 4.11.2).
+    """
     app = kit.store.apps.get(given.get("client_id", ""))
     if app is None:
         raise BadInput("unknown client_id", detail=UNKNOWN_APP)
@@ -180,19 +191,18 @@ def _asked(kit: Kit, given: Mapping[str, str]) -> Asked | Response:
         challenge=given.get("code_challenge", ""),
     )  # fmt: skip
     if given.get("response_type") != "code":
-        return asked.back(kit, error="unsupported_response_type")
+        raise BadInput("response_type", code="unsupported-response-type", detail=WRONG_REQUEST)
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked.challenge):
-        return asked.back(kit, error="invalid_request", error_description="PKCE with S256 is needed")
+        raise BadInput("PKCE with S256 is needed", code="pkce-needed", detail=WRONG_REQUEST)
     if scopes is None or not set(scopes) <= set(app.scopes):
-        return asked.back(kit, error="invalid_scope")
+        raise BadInput("scope", code="invalid-scope", detail=WRONG_REQUEST)
     return asked
 
 
 async def ask(request: Request) -> Response:
     """Ask the person whether the app may act for them."""
     kit = kit_of(request)
-    asked = _asked(kit, dict(request.query_params))
-    return asked if isinstance(asked, Response) else _consent(request, asked, session_of(request))
+    return _consent(request, _asked(kit, dict(request.query_params)), session_of(request))
 
 
 def _consent(request: Request, asked: Asked, account: Account | None, *, wrong: bool = False) -> Response:
@@ -214,8 +224,8 @@ def _consent(request: Request, asked: Asked, account: Account | None, *, wrong: 
     }
     response = page(request, "authorize.html", values, status=401 if wrong else 200)
     # Browsers hold the answer to a form, a redirect to the app, against form-action.
-    parts = urlsplit(asked.redirect_uri)
-    target = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+    origin = try_origin(asked.redirect_uri)
+    target = str(origin) if origin is not None else f"{urlsplit(asked.redirect_uri).scheme}:"
     response.headers["content-security-policy"] = CSP.replace("form-action 'self'", f"form-action 'self' {target}")
     response.headers["cache-control"] = "no-store"
     return response
@@ -226,8 +236,6 @@ async def decide(request: Request) -> Response:
     check_same_site(request)
     kit, given = kit_of(request), await read_form(request)
     asked = _asked(kit, given)
-    if isinstance(asked, Response):
-        return asked
     if given.get("decision") != "allow":
         return asked.back(kit, error="access_denied")
     account, session = session_of(request), None
@@ -280,7 +288,7 @@ def _client(request: Request, given: Mapping[str, str]) -> App | None:
     if scheme.lower() == "basic":
         try:
             name, _, word = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except (binascii.Error, ValueError):
             return None
         client, secret = unquote(name), unquote(word)
     app = kit_of(request).store.apps.get(client)

@@ -32,7 +32,7 @@ from gateway.carriers.jsonld_terms import CONTEXT as TERMS
 from gateway.carriers.jsonld_terms import IRIS, NAMESPACE
 from gateway.errors import SettingsError
 from gateway.flows import discover, moderate, publish, revise
-from gateway.flows.inspect import explain
+from gateway.flows.explain import explain
 from gateway.flows.watch import probe
 from gateway.jsonld.contexts import load
 from gateway.policy.rules import Action
