@@ -30,6 +30,7 @@ SECURITY = (
     "https://w3id.org/security/multikey/v1",
 )
 ACTOR_TERMS: Mapping[str, object] = {
+    "assertionMethod": {"@id": "https://w3id.org/security#assertionMethod", "@type": "@id", "@container": "@set"},
     "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
     "movedTo": {"@id": "as:movedTo", "@type": "@id"},
     "alsoKnownAs": {"@id": "as:alsoKnownAs", "@type": "@id"},

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.jsonld import views
@@ -50,23 +50,46 @@ def coverage(document: Mapping[str, object], contexts: Contexts) -> tuple[Covere
     """Return what becomes of each value of ``document``; raise MalformedDocument when it is no JSON-LD."""
     leaves = list(_leaves(document, ""))
     marked = _marked(document, {pointer: number for number, (pointer, _, _) in enumerate(leaves)}, "")
-    places = dict(_places(views.expanded(marked, contexts), ()))
-    signed = {int(number) for number in _MARK.findall(views.quads(marked, contexts))}
-    return tuple(
-        _row(pointer, term, value, places.get(number), is_signed=number in signed)
+    places = {number: (path, literal) for number, path, literal in _places(views.expanded(marked, contexts), ())}
+    quads = views.quads(marked, contexts)
+    signed = {int(number) for number in _MARK.findall(quads)}
+    rows = [
+        _row(pointer, term, value, *places.get(number, (None, False)), is_signed=number in signed)
         for number, (pointer, term, value) in enumerate(leaves)
-    )
+    ]
+    return tuple(_with_keywords(rows, {pointer: value for pointer, _, value in leaves}, quads))
+
+
+def _with_keywords(rows: Sequence[Covered], values: Mapping[str, object], quads: str) -> Iterator[Covered]:
+    """Yield the rows, ids and types as far as their node is in the RDF at all: under a lost term nothing is."""
+    nodes: dict[str, list[Covered]] = {}
+    for row in rows:
+        nodes.setdefault(_parent(row), []).append(row)
+    for row in rows:
+        if row.state != KEYWORD:
+            yield row
+            continue
+        beside = nodes[_parent(row)]
+        ids = [f"<{values[other.pointer]}>" in quads for other in beside if other.meaning == "@id"]
+        others = [other.in_rdf for other in beside if other.state != KEYWORD]
+        found = any(ids) if ids else any(others) or not _parent(row)
+        yield replace(row, in_rdf=found)
+
+
+def _parent(row: Covered) -> str:
+    """Return the pointer of the node that an id or type belongs to; a list of types is one member."""
+    steps = row.pointer.split("/")
+    return "/".join(steps[: -2 if steps[-1].isdigit() else -1])
 
 
 def _row(
-    pointer: str, term: str, value: object, place: tuple[str, ...] | None, *, is_signed: bool
+    pointer: str, term: str, value: object, place: tuple[str, ...] | None, is_literal: bool, *, is_signed: bool  # noqa: FBT001 - comes with place
 ) -> Covered:  # fmt: skip
-    if value is None or value == []:
-        return Covered(pointer=pointer, term=term, meaning=None, state=DROPPED, in_rdf=False)
-    if _is_keyword(term):
-        return Covered(pointer=pointer, term=term, meaning=f"@{term.lstrip('@')}", state=KEYWORD, in_rdf=True)
-    if place is None:
-        return Covered(pointer=pointer, term=term, meaning=None, state=DROPPED, in_rdf=False)
+    # Nothing is nothing as RDF; inside a JSON literal it is there like everything else.
+    if place is None or ((value is None or value == []) and not is_literal):
+        kept = _is_keyword(term) and isinstance(value, str)
+        meaning = f"@{term.lstrip('@')}" if kept else None
+        return Covered(pointer=pointer, term=term, meaning=meaning, state=KEYWORD if kept else DROPPED, in_rdf=kept)
     state = BLANK if any(step.startswith("_:") for step in place) else KEPT
     names = [step for step in place if not step.startswith("@")]
     return Covered(
@@ -102,7 +125,7 @@ def _marked(value: object, numbers: Mapping[str, int], pointer: str, term: str =
         }
     if isinstance(value, list) and value:
         return [_marked(item, numbers, f"{pointer}/{index}", term) for index, item in enumerate(value)]
-    if value is None or value == [] or _is_keyword(term):
+    if _is_keyword(term) and value is not None:
         return value
     return f"{MARK}{numbers[pointer]}:"
 
@@ -111,11 +134,11 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield (mark, predicates on the way) of every mark in an expanded document."""
+def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...], bool]]:
+    """Yield (mark, predicates on the way, whether inside a JSON literal) of every mark in an expanded document."""
     if isinstance(value, dict):
         if value.get("@type") == "@json" or isinstance(value.get("@value"), dict | list):
-            yield from ((int(number), path) for number in _MARK.findall(json.dumps(value.get("@value"))))
+            yield from ((int(number), path, True) for number in _MARK.findall(json.dumps(value.get("@value"))))
             return
         for key, item in value.items():
             yield from _places(item, path if key in ("@value", "@list", "@set", "@id") else (*path, key))
@@ -123,4 +146,4 @@ def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str,
         for item in value:
             yield from _places(item, path)
     elif isinstance(value, str):
-        yield from ((int(number), path) for number in _MARK.findall(value))
+        yield from ((int(number), path, False) for number in _MARK.findall(value))

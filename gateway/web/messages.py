@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.preferences import Category
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MEANINGS: Mapping[Category, Mapping[str, str]] = {
     Category.TRAIN_GEN: {"en": "training generative AI", "ja": "生成AIの学習"},
@@ -58,7 +58,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "evidence": "Evidence",
         "back": "Back to the start",
         "software": "Software",
+        "software_title": "Publish from your own software",
+        "activity": "Activity",
+        "effect": "What it does",
         "developers": "Developers",
+        "developers_title": "For developers",
         "sign_in": "Sign in",
         "sign_in_as": "Sign in as",
         "sign_in_once": "This link works once, for this browser.",
@@ -114,7 +118,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "evidence": "証拠",
         "back": "最初のページへ",
         "software": "ソフトウェア",
+        "software_title": "自分のソフトウェアから投稿する",
+        "activity": "アクティビティ",
+        "effect": "動作",
         "developers": "開発者向け",
+        "developers_title": "開発者向けの道具",
         "sign_in": "サインイン",
         "sign_in_as": "サインインする:",
         "sign_in_once": "このリンクは、このブラウザーで一度だけ使えます。",
@@ -133,3 +141,45 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "scope_write": "あなたとして投稿・編集・削除・フォローし、ファイルをアップロードする",
     },
 }
+
+# What the outbox does with each type of activity: name, English, Japanese.
+ACTIVITIES: Sequence[tuple[str, str, str]] = (
+    ("Create", "publishes an object; a bare one is wrapped in it", "オブジェクトを公開します(裸のオブジェクトも可)"),
+    (
+        "Update",
+        "replaces the members it names, null removes one; on the actor itself: name, summary, preferences",
+        "指定したメンバーを置き換えます(nullは削除)。アクター自身なら名前・紹介・意思表示",
+    ),
+    ("Delete", "leaves a Tombstone, and tells everybody who got it", "Tombstoneを残し、受け取った全員に知らせます"),
+    (
+        "Follow, Accept, Reject",
+        "asks, answers; Reject ends an accepted follow",
+        "フォローの申請と応答。Rejectは承認済みのフォローも終わらせます",
+    ),
+    ("Like, Announce", "adds to liked, shares the post on", "いいねとブースト"),
+    (
+        "Add, Remove",
+        "pins posts (target: featured), fills collections of your own",
+        "投稿の固定(targetはfeatured)と、自分のコレクションへの追加・削除",
+    ),
+    (
+        "Block",
+        "ends follows both ways; nothing of theirs is taken",
+        "双方のフォローを終わらせ、相手からは何も受け付けません",
+    ),
+    (
+        "Flag",
+        "reports: to the admin here, and to whom you address",
+        "通報。このサーバーの管理者と、宛先のサーバーに届きます",
+    ),
+    (
+        "Undo",
+        "takes back Follow, Like, Announce, Block, Add, Remove",
+        "Follow, Like, Announce, Block, Add, Remove の取り消し",
+    ),
+    (
+        "*",
+        "any other activity is kept in the outbox and delivered",
+        "その他のアクティビティは送信箱に残り、配信されます",
+    ),
+)

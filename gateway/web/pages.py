@@ -19,7 +19,8 @@ from gateway.urls import same_origin, try_origin
 from gateway.web import feeds
 from gateway.web.access import account_of, check_visible
 from gateway.web.context import kit_of, language_of
-from gateway.web.templates import render
+from gateway.web.messages import ACTIVITIES
+from gateway.web.templates import PAGES, render
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -131,7 +132,8 @@ async def federation(request: Request) -> Response:
 
 async def software(request: Request) -> Response:
     """Show how a community's own software publishes here."""
-    return page(request, "software.html", {"scopes": grant.SCOPES})
+    client = (PAGES / "client.py.txt").read_text("utf-8")
+    return page(request, "software.html", {"scopes": grant.SCOPES, "activities": ACTIVITIES, "client": client})
 
 
 async def developers(request: Request) -> Response:
