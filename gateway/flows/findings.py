@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.activitypub.properties import nodes
 from gateway.carriers.jsonld_terms import IRIS, TERMS
 from gateway.carriers.reading import Source
+from gateway.jsonld.coverage import BLANK
 from gateway.preferences import Declarant, DeclarantKind, Scope, Subject, strictest
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def uncovered(
         if place is None:
             continue
         entry = found.setdefault(place, {"pointer": place, "term": place.rpartition("/")[2], "inRdf": True})
-        entry["inRdf"] = entry["inRdf"] and row["inRdf"]
+        entry["inRdf"] = entry["inRdf"] and row["inRdf"] and row["state"] != BLANK
         # The meaning of a value inside is not the meaning of the whole, unless the whole is one JSON literal.
         entry.setdefault("meaning", row["meaning"] if row["inRdf"] or row["pointer"] == place else None)
     has_jcs = any(one.verdict.scheme == "proof" and one.pointer == "/proof" for one in judged)

@@ -29,7 +29,8 @@ class Covered:
     """What becomes of one value.
 
     ``meaning`` is the IRI of its term, None without one; ``state`` is ``kept``, ``blank`` (a term ``_:...``),
-    ``dropped`` or ``keyword``; ``in_rdf`` tells whether an RDF-canonical signature covers the value.
+    ``dropped`` or ``keyword``; ``in_rdf`` tells whether an RDF-canonical signature covers the value. Below a
+    blank term a value may be covered (its node has an id of its own) while nothing says whose it is.
     """
 
     pointer: str
@@ -73,7 +74,9 @@ def _with_keywords(rows: Sequence[Covered], values: Mapping[str, object], quads:
         ids = [f"<{values[other.pointer]}>" in quads for other in beside if other.meaning == "@id"]
         others = [other.in_rdf for other in beside if other.state != KEYWORD]
         found = any(ids) if ids else any(others) or not _parent(row)
-        yield replace(row, in_rdf=found)
+        # An id is also what links a node to the one above: under a term without meaning that link is lost.
+        linked = row.meaning != "@id" or all(other.state != BLANK for other in beside)
+        yield replace(row, in_rdf=found and linked)
 
 
 def _parent(row: Covered) -> str:
@@ -93,8 +96,7 @@ def _row(
     state = BLANK if any(step.startswith("_:") for step in place) else KEPT
     names = [step for step in place if not step.startswith("@")]
     return Covered(
-        pointer=pointer, term=term, meaning=names[-1] if names else None, state=state,
-        in_rdf=is_signed and state == KEPT,
+        pointer=pointer, term=term, meaning=names[-1] if names else None, state=state, in_rdf=is_signed,
     )  # fmt: skip
 
 
