@@ -51,7 +51,7 @@ _OURS = frozenset(
 _NEVER = frozenset({*TERMS, "bto", "bcc", "proof", "signature", "publicKey", "assertionMethod", "publicKeyPem",
                     "publicKeyMultibase"})  # fmt: skip
 _ITEMS = frozenset({"items", "orderedItems", "totalItems", "first", "last", "current"})
-_CONTENT = ("content", "contentMap", "source", "name", "nameMap", "summary", "summaryMap", "attachment", "url", "image")
+_CONTENT = ("content", "contentMap", "source", "name", "nameMap", "summary", "summaryMap", "attachment")
 
 NO_TYPE = Text(
     "An activity or object needs a type of its own, written as a plain word.",

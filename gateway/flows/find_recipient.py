@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.properties import id_of, ids_of, type_of
 from gateway.errors import BadUrl, GatewayError, Refused, RemoteAnswer
 from gateway.flows import discover
-from gateway.flows.recipients import Reach, deliver_here, deliver_to, look_up_later, place
+from gateway.flows.recipients import Reach, deliver_here, deliver_to, lane_of, look_up_later, place
 from gateway.observe.names import DELIVERY
 from gateway.urls import origin_of, same_origin, without_fragment
 
@@ -42,13 +42,14 @@ async def find_recipient(kit: Kit, job: Job) -> None:
         place(kit, found, actor, shared=False)
     has_media = bool(job.payload["media"])
     with kit.store.transaction():
-        taken = deliver_to(kit, sent, found.inboxes, has_media=has_media)
+        inboxes = [inbox for inbox in found.inboxes if not kit.store.work.is_sent(sent.id, lane_of(sent, inbox))]
+        taken = deliver_to(kit, sent, inboxes, has_media=has_media)
         if sent.type in ("Create", "Update"):
             kit.store.objects.remember_recipients(sent.object, taken)
         kit.store.objects.remember_addressees(sent.id, sent.object, (), members)
         deliver_here(kit, sent, [actor for actor in found.here if actor != sent.actor])
         if depth < MAX_LAYERS:
-            look_up_later(kit, sent, found.strangers, has_media=has_media, depth=depth + 1)
+            look_up_later(kit, sent, dict.fromkeys(found.strangers), has_media=has_media, depth=depth + 1)
         kit.store.work.finish(job.id, kit.clock.now())
     kit.wake()
 

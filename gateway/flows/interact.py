@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility, visibility_of
 from gateway.activitypub.properties import id_of
-from gateway.errors import NotFound, Refused, RemoteAnswer
+from gateway.errors import Gone, NotFound, Refused, RemoteAnswer
 from gateway.flows import discover, outbound, stating
 from gateway.flows.outbound import NOTHING_MORE, Said
 from gateway.flows.said import counted, limited, said_in
@@ -25,6 +25,8 @@ async def interact(kit: Kit, account: Account, kind: str, target: str, said: Sai
     """Like or boost an object (kind ``Like`` or ``Announce``)."""
     check_reachable(kit, target, account.id)
     stored = kit.store.objects.get(target)
+    if stored is not None and stored.deleted is not None:
+        raise Gone(target)
     if stored is None:
         if same_origin(target, kit.base):
             raise NotFound(target)

@@ -9,6 +9,7 @@ import orjson
 
 from gateway.activitypub.actor import actor
 from gateway.activitypub.labels import label, with_context
+from gateway.activitypub.properties import only_id
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import Gone, NotFound, RemoteAnswer
 from gateway.flows import discover, stating
@@ -46,10 +47,12 @@ async def fetch_for(kit: Kit, account: Account, url: str) -> Found:
         document, answer = await discover.answer_at(kit, wanted, as_actor=account.id)
     except RemoteAnswer as error:
         raise (NotFound(wanted) if error.remote_status in discover.GONE else error) from error
-    author = discover.author_of(str(document.get("attributedTo") or document.get("actor") or answer.url))
+    author = discover.author_of(only_id(document.get("attributedTo", document.get("actor"))) or answer.url)
     said = kit.reader().whole(document, (), answer.url, author, None).statements
     heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
-    return Found(body=answer.body, prefs=combined(limited((*said, *heard), author.id), at=kit.clock.now()))
+    # A yes in the name of somebody on another server is nobody's.
+    owner = author.id if same_origin(author.id, answer.url) else answer.url
+    return Found(body=answer.body, prefs=combined(limited((*said, *heard), owner), at=kit.clock.now()))
 
 
 def _is_shown(kit: Kit, sent: Sent, asker: str | None) -> bool:

@@ -96,11 +96,16 @@ def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool 
             continue
         kit.store.work.add(
             "deliver", {"activity": sent.id, "inbox": inbox, "media": has_media},
-            lane=f"out {inbox} {sent.object}", peer=str(origin), due=now,
+            lane=lane_of(sent, inbox), peer=str(origin), due=now,
         )  # fmt: skip
         kit.store.peers.seen(origin, now)
         taken.append(inbox)
     return taken
+
+
+def lane_of(sent: Sent, inbox: str) -> str:
+    """Return the lane in which an activity goes to an inbox: what is about one object keeps its order."""
+    return f"out {inbox} {sent.object}"
 
 
 def deliver_here(kit: Kit, sent: Sent, accounts: Iterable[str]) -> None:

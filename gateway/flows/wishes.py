@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.carriers import jsonld_terms
@@ -10,8 +11,6 @@ from gateway.errors import BadInput
 from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject, combined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gateway.flows.kit import Kit
 
 TERMS = ("contentUsage", "aiUsage", "xRobotsTag")
@@ -30,8 +29,19 @@ def wished(kit: Kit, given: Mapping[str, object]) -> Preferences | None:
         content_usage=given.get("contentUsage"), ai_usage=given.get("aiUsage"), x_robots_tag=given.get("xRobotsTag")
     )
     reading = jsonld_terms.parse(values, source)
+    usage = given.get("aiUsage")
     wrong = [name for name in ("contentUsage", "xRobotsTag") if not isinstance(given.get(name), str | None)]
+    if usage not in (None, []) and not _is_usage(usage):
+        wrong.append("aiUsage")
     if reading.problems or wrong:
         shown = "; ".join([*(problem.code for problem in reading.problems), *wrong])
         raise BadInput(shown[:200], code="preferences-unreadable")
     return combined(reading.statements, at=kit.clock.now())
+
+
+def _is_usage(value: object) -> bool:
+    """Tell whether every word of an ``aiUsage`` is understood here: its version, its categories, its answers."""
+    if not isinstance(value, Mapping) or value.get("v") != jsonld_terms.VERSION:
+        return False
+    prefs = value.get("prefs", {})
+    return isinstance(prefs, Mapping) and Preferences.from_json(prefs).as_json() == dict(prefs)

@@ -94,6 +94,11 @@ class Work:
             kind=kind, lane=lane, peer=peer, payload=dump(payload), due=to_ms(due),
         )  # fmt: skip
 
+    def is_sent(self, activity: str, lane: str) -> bool:
+        """Tell whether an activity was queued in a lane, whatever became of it."""
+        rows = self._db.rows("SELECT payload FROM job WHERE lane = :lane AND kind = 'deliver'", lane=lane)
+        return any(load(row["payload"]).get("activity") == activity for row in rows)
+
     def claim(self, owner: str, now: datetime, limit: int) -> list[Job]:
         """Lease due jobs, oldest first; a job waits for the unfinished ones before it in its lane."""
         with self._db.transaction():

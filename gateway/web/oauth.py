@@ -187,9 +187,11 @@ def _asked(kit: Kit, given: Mapping[str, str]) -> Asked:
         raise BadInput(uri[:200], detail=WRONG_ADDRESS)
     scopes = _scopes(given.get("scope") or " ".join(app.scopes))
     asked = Asked(
-        app=app, redirect_uri=uri, scopes=scopes or (), state=given.get("state", "")[:MAX_STATE],
+        app=app, redirect_uri=uri, scopes=scopes or (), state=given.get("state", ""),
         challenge=given.get("code_challenge", ""),
     )  # fmt: skip
+    if len(asked.state) > MAX_STATE:
+        raise BadInput(f"{len(asked.state)} characters of state", detail=WRONG_REQUEST)
     if given.get("response_type") != "code":
         raise BadInput("response_type", code="unsupported-response-type", detail=WRONG_REQUEST)
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked.challenge):

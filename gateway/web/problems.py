@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from gateway import errors
 from gateway.errors import GatewayError, StoreError
@@ -83,7 +84,15 @@ def on_http_exception(request: Request, error: Exception) -> Response:
     response = render_error(request, _BY_STATUS.get(status, GatewayError)(str(error)))
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
+    if status == 405 and (methods := _methods_at(request)):  # noqa: PLR2004 - RFC 9110
+        response.headers["allow"] = ", ".join(methods)
     return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return every method that some route takes at this address: the framework names those of the first one only."""
+    routes = [r for r in request.app.routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in route.methods or ()})
 
 
 def on_crash(request: Request, error: Exception) -> Response:

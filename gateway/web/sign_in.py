@@ -25,6 +25,7 @@ async def show(request: Request) -> Response:
     kit, code = kit_of(request), request.query_params.get("code", "")
     who = kit.store.apps.sign_in(grant.hash_secret(code), kit.clock.now()) if code else None
     account = kit.store.accounts.by_id(who) if who is not None else None
+    account = None if account is None or account.deleted is not None else account
     values: dict[str, object] = {"account": account, "code": code, "signed_in": session_of(request)}
     response = page(request, "sign_in.html", values, status=200 if account is not None or not code else 401)
     response.headers["cache-control"] = "no-store"

@@ -11,7 +11,6 @@ from gateway.activitypub.addressing import (
     addressed_in,
     addresses,
     visibility_of,
-    without_hidden,
 )
 from gateway.jsonld.contexts import PUBLIC
 
@@ -112,18 +111,3 @@ def test_addresses_add_up() -> None:
 def test_how_far_an_address_travels(addressed: Addressed, visibility: Visibility) -> None:
     """To is public, every other field is a copy, whoever is hidden included."""
     assert addressed.visibility(FOLLOWERS) is visibility
-
-
-@pytest.mark.parametrize(
-    ("value", "left"),
-    [
-        ({"bto": BOB, "bcc": [EVE], "to": [BOB]}, {"to": [BOB]}),
-        ({"object": {"bcc": EVE, "tag": [{"bto": BOB, "name": "x"}]}}, {"object": {"tag": [{"name": "x"}]}}),
-        ([{"bto": BOB}, "bto", 5, None], [{}, "bto", 5, None]),
-        ("bto", "bto"),
-        (None, None),
-    ],
-)
-def test_hidden_addresses_leave_nowhere(value: object, left: object) -> None:
-    """Bto and bcc are taken out however deep they stand; everything else stays."""
-    assert without_hidden(value) == left

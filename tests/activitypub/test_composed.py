@@ -14,6 +14,7 @@ from gateway.activitypub.composed import (
     Where,
     check_type,
     composed,
+    fit,
     hashtags,
     is_activity,
     merged,
@@ -99,6 +100,7 @@ def test_nobody_is_made_by_a_client(kind: str, *, listed: bool) -> None:
         {"type": []},
         {"type": "Note"},
         {"type": "Note", "content": "", "attachment": []},
+        {"type": "Note", "url": "https://x.example/elsewhere"},
         {**NOTE, "@type": "Person"},
         *({"type": kind} for kind in ("Link", "Mention", "Hashtag", "Tombstone", *sorted(PAGE_TYPES))),
         {"type": "Like"},
@@ -114,7 +116,9 @@ def test_what_stands_for_nothing_is_no_object(document: dict[str, Any]) -> None:
 
 def test_the_server_names_dates_and_addresses_an_object() -> None:
     """Id, author, page, time, addresses and collections are the server's; text is the client's."""
-    addressed = Addressed(to=(PUBLIC,), cc=(BOB,), audience=("https://peer.example/g",), hidden=("https://x.example/h",))
+    addressed = Addressed(
+        to=(PUBLIC,), cc=(BOB,), audience=("https://peer.example/g",), hidden=("https://x.example/h",)
+    )
     document = _composed({**NOTE, "name": "title", "location": {"type": "Place", "name": "home"}}, addressed)
     assert document == {
         "id": ID,
@@ -263,7 +267,8 @@ def test_what_was_made_from_a_replaced_text_goes(patch: dict[str, Any], gone: se
 
 
 @pytest.mark.parametrize(
-    ("languages", "kept"), [({"ja": "<p>old</p>"}, {"ja": "<p>new</p>"}), ({"ja": "<p>old</p>", "en": "<p>o</p>"}, None)]
+    ("languages", "kept"),
+    [({"ja": "<p>old</p>"}, {"ja": "<p>new</p>"}), ({"ja": "<p>old</p>", "en": "<p>o</p>"}, None)],
 )
 def test_the_language_of_a_text_stays(languages: dict[str, str], kept: dict[str, str] | None) -> None:
     """A text in one language stays in it; several translations cannot follow one new text."""
@@ -280,3 +285,21 @@ def test_tags_that_a_patch_names_are_the_new_ones() -> None:
     """A patch of text and tags has the tags that it names."""
     tags = [{"type": "Hashtag", "name": "#b"}]
     assert merged(BEFORE, {"content": "x", "tag": tags})["tag"] == tags
+
+
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        ({"bto": BOB, "bcc": [BOB], "to": [BOB]}, {"to": [BOB]}),
+        ({"object": {"bcc": BOB, "tag": [{"bto": BOB, "name": "x"}]}}, {"object": {"tag": [{"name": "x"}]}}),
+        ([{"bto": BOB}, "bto", 5, None], [{}, "bto", 5, None]),
+        ({"attachment": [{"contentUsage": "train-ai=y", "aiUsage": {}, "name": "x"}]}, {"attachment": [{"name": "x"}]}),
+        ({"proof": {}, "generator": {"publicKey": {"id": BOB}, "name": "x"}}, {"generator": {"name": "x"}}),
+        ({"as:bto": BOB, "@id": BOB, "https://www.w3.org/ns/activitystreams#bcc": BOB, "name": "x"}, {"name": "x"}),
+        ("bto", "bto"),
+        (None, None),
+    ],
+)
+def test_what_a_client_must_not_say_is_left_out(value: object, left: object) -> None:
+    """Hidden recipients, labels, keys and proofs are taken out however deep they stand and however they are spelt."""
+    assert fit(value) == left

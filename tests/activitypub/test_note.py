@@ -36,7 +36,8 @@ def test_a_plain_post() -> None:
         "source": {"content": "hello", "mediaType": "text/plain"}, "published": "2026-11-23T09:00:00Z",
         "url": "https://gw.example/@alice/1", "to": [PUBLIC], "cc": [f"{ALICE}/followers"],
         "replies": "https://gw.example/posts/1/replies",
-        "likes": "https://gw.example/posts/1/likes", "shares": "https://gw.example/posts/1/shares", "tag": [], "attachment": [], "sensitive": False,
+        "likes": "https://gw.example/posts/1/likes",
+        "shares": "https://gw.example/posts/1/shares", "tag": [], "attachment": [], "sensitive": False,
     }  # fmt: skip
 
 

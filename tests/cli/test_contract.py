@@ -15,6 +15,7 @@ from gateway.store.relations import Report
 
 if TYPE_CHECKING:
     from cli.conftest import Shell
+    from peers.plain import PlainPeer
 
 COMMON = ("--json", "--jsonl", "--quiet", "--config", "--data")
 
@@ -28,6 +29,19 @@ def every() -> list[tuple[str, ...]]:
         inner = getattr(command, "commands", {})
         found += [(name, verb) for verb in inner] or [(name,)]
     return found
+
+
+def captured(shell: Shell, peer: PlainPeer) -> str:
+    """Write down a request that holds, with the key it was signed with; return the file's name."""
+    document = json.dumps(peer.activity("Like", "https://gw.example/posts/1")).encode()
+    request = peer.signed("https://gw.example/inbox", document)
+    row = {
+        "at": peer.clock.now().isoformat(), "method": "POST", "target": request.target, "body": document.decode(),
+        "headers": [list(pair) for pair in request.headers], "keys": peer.me.document(),
+    }  # fmt: skip
+    path = shell.data.with_name("captured.json")
+    path.write_text(json.dumps(row), "utf-8")
+    return str(path)
 
 
 def script(shell: Shell) -> list[tuple[str, ...]]:
@@ -68,17 +82,19 @@ def script(shell: Shell) -> list[tuple[str, ...]]:
         ("peers", "probe", "peer.example"),
         ("deliveries", "list"), ("deliveries", "drop", "1"), ("deliveries", "retry", "1"),
         ("token", "create", "alice", "--label", "ci"), ("token", "list"),
-        ("explain", post, "--use", "train-gen"), ("lookup", f"{peer.base}/notes/1"),
+        ("explain", post, "--use", "train-gen"), ("lookup", f"{peer.base}/notes/1"), ("inspect", post),
+        ("verify", captured(shell, peer)),
         ("post", "delete", post), ("account", "delete", "carol", "--yes"),
     ]  # fmt: skip
 
 
-SPECIAL = {("serve",), ("token", "revoke")}  # serve does not end; a token's id is known only when it is made
+SPECIAL = {("serve",), ("inbox",), ("token", "revoke")}  # two do not end; a token's id is known only when it is made
 
 
 def test_the_script_leaves_no_command_out(shell: Shell) -> None:
     """A command that is added is added to the script below."""
-    tried = {words[: 1 if words[0] in ("check", "explain", "lookup") else 2] for words in script(shell)}
+    verbs = {"check", "explain", "lookup", "inspect", "verify"}
+    tried = {words[: 1 if words[0] in verbs else 2] for words in script(shell)}
     assert {*tried, *SPECIAL} == set(every())
 
 

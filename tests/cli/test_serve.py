@@ -82,11 +82,11 @@ def test_a_taken_port_is_told(shell: Shell) -> None:
 def test_both_families_are_listened_on() -> None:
     """An IPv6 address gets an IPv6 socket; an impossible one is a setting that cannot be used."""
     values: dict[str, Any] = {"host": "::1", "port": 0}
-    listener = module._listen(Settings(**values))
+    listener = module.listen(Settings(**values))
     assert listener.family is socket.AF_INET6
     listener.close()
     with pytest.raises(SettingsError, match="cannot listen"):
-        module._listen(Settings(**{**values, "host": "192.0.2.1"}))
+        module.listen(Settings(**{**values, "host": "192.0.2.1"}))
 
 
 def test_uvicorn_speaks_in_our_lines(capsys: pytest.CaptureFixture[str]) -> None:

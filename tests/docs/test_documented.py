@@ -40,7 +40,7 @@ def listed(command: str, text: str) -> bool:
     noun, _, verb = command.partition(" ")
     if not verb:
         return re.search(rf"gateway [a-z |`,]*\b{noun}\b", text) is not None
-    return any(verb in re.split(r"[|,\s`]+", match) for match in re.findall(rf"\b{noun} ([a-z|, `]+)", text))
+    return any(verb in re.split(r"[|,\s`]+", match) for match in re.findall(rf"\b{noun} ([a-z|, `-]+)", text))
 
 
 def shape(path: str) -> str:

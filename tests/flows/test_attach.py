@@ -71,13 +71,21 @@ async def test_a_file_of_a_draft_belongs_to_its_post(world: World) -> None:
         attach.attach(home.kit, alice, Upload(content=b"<svg/>", name="x.png"), POST)
 
 
-@pytest.mark.parametrize("member", ["attachment", "image", "icon", "url"])
+def _filled(shape: Any, url: str) -> Any:
+    if isinstance(shape, dict):
+        return {name: _filled(item, url) for name, item in shape.items()}
+    return [_filled(item, url) for item in shape] if isinstance(shape, list) else shape.replace("{url}", url)
+
+
 @pytest.mark.parametrize(
-    "shape",
+    ("member", "shape"),
     [
-        "{url}", ["{url}"], {"url": "{url}"}, [{"url": "{url}"}], {"href": "{url}"}, [{"href": "{url}"}],
-        {"type": "Image", "url": {"type": "Link", "href": "{url}"}}, {"url": ["{url}"]},
-        {"url": [{"type": "Link", "href": "{url}"}]}, {"type": "Image", "id": "{url}"},
+        *(("attachment", shape) for shape in (
+            "{url}", ["{url}"], {"url": "{url}"}, [{"url": "{url}"}], {"href": "{url}"}, [{"href": "{url}"}],
+            {"type": "Image", "url": {"type": "Link", "href": "{url}"}}, {"type": "Image", "url": ["{url}"]},
+            {"type": "Image", "url": [{"type": "Link", "href": "{url}"}]},
+        )),
+        *((member, [{"type": "Image", "url": "{url}"}]) for member in ("image", "icon", "url")),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("whose", ["alice", "carol"])
@@ -85,13 +93,7 @@ async def test_every_way_to_show_a_file_is_found(world: World, member: str, shap
     """However a document shows a file: its owner's becomes part of the object, somebody else's is refused."""
     home, alice = home_of(world)
     url = _kept(home.kit, account(home, "carol") if whose == "carol" else alice).url
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: filled(item) for name, item in value.items()}
-        return [filled(item) for item in value] if isinstance(value, list) else value.replace("{url}", url)
-
-    document = {member: filled(shape)}
+    document = {member: _filled(shape, url)}
     if whose == "carol":
         with pytest.raises(Refused):
             attach.link(home.kit, alice, document, POST)
@@ -114,7 +116,7 @@ async def test_files_elsewhere_and_unknown_ones_are_no_ones(world: World) -> Non
     """Other servers' pictures, missing ids, and members that are no files are passed over."""
     home, alice = home_of(world)
     before = home.kit.store.database.rows("SELECT * FROM media")
-    shown = ["https://peer.example/media/x/y.png", f"{BASE}/media/unknown/x.png", f"{BASE}/posts/1", 5, None, {}, {"url": 5}]
+    shown = ["https://peer.example/media/x/y.png", f"{BASE}/media/unknown/x.png", POST, 5, None, {}, {"url": 5}]
     attach.link(home.kit, alice, {"attachment": shown, "image": None, "icon": 7}, POST)
     assert home.kit.store.database.rows("SELECT * FROM media") == before
 
@@ -123,5 +125,6 @@ async def test_no_file_hides_behind_many(world: World) -> None:
     """Somebody else's file after a hundred others is not shown either."""
     home, alice = home_of(world)
     foreign = _kept(home.kit, account(home, "carol")).url
+    shown = [*({"url": f"https://x.example/{number}"} for number in range(100)), foreign]
     with pytest.raises(Refused):
-        attach.link(home.kit, alice, {"attachment": [*({"url": f"https://x.example/{n}"} for n in range(100)), foreign]}, POST)
+        attach.link(home.kit, alice, {"image": shown}, POST)

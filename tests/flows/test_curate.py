@@ -81,7 +81,8 @@ async def test_a_shelf_is_filled_quietly(world: World, kind: str) -> None:
         ("{post}", "https://peer.example/featured", Refused), ("{post}", "{deleted}", Refused),
         (f"{BASE}/posts/2222222222222", FEATURED, NotFound), (f"{BASE}/posts/2222222222222", "{shelf}", NotFound),
         ("{secret}", FEATURED, NotFound), ("{secret}", "{shelf}", NotFound), ("{carols}", FEATURED, Refused),
-        ("{private}", FEATURED, Refused), ("https://peer.example/notes/1", FEATURED, Refused), (ALICE, FEATURED, Refused),
+        ("{private}", FEATURED, Refused), ("https://peer.example/notes/1", FEATURED, Refused),
+        (ALICE, FEATURED, Refused),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_added(world: World, item: object, target: object, error: type[GatewayError]) -> None:

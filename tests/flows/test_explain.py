@@ -11,7 +11,7 @@ from world import BASE
 from gateway.carriers.jsonld_terms import CONTEXT
 from gateway.errors import NotFound
 from gateway.flows import discover
-from gateway.flows.inspect import explain
+from gateway.flows.explain import explain
 from gateway.preferences import Category
 
 if TYPE_CHECKING:

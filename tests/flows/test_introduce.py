@@ -46,9 +46,7 @@ async def _changed(home: Gateway, alice: Account, **members: Any) -> Account:
         ({"discoverable": None}, "discoverable", True),
     ],
 )
-async def test_what_a_profile_says_is_changed(
-    world: World, members: dict[str, Any], field: str, value: object
-) -> None:
+async def test_what_a_profile_says_is_changed(world: World, members: dict[str, Any], field: str, value: object) -> None:
     """Name and summary are plain text within their limits; switches are booleans or stay as they are."""
     home, alice = home_of(world)
     assert getattr(await _changed(home, alice, **members), field) == value

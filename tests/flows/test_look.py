@@ -122,7 +122,7 @@ async def test_a_refused_peer_is_not_asked(world: World) -> None:
     home, alice = home_of(world)
     peer = world.peer()
     peer.serve_document(URL, _note())
-    moderate.decide_by_hand(home.kit, "peer.example", Action.REFUSE, "")
+    moderate.set_rule(home.kit, "peer.example", Action.REFUSE)
     with pytest.raises(Refused):
         await look.fetch_for(home.kit, alice, URL)
     assert peer.gets == []

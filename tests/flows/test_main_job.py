@@ -10,7 +10,7 @@ from world import BASE, World, account
 
 from gateway.activitypub.note import Draft
 from gateway.flows import handles, publish, subscribe
-from gateway.flows.inspect import explain
+from gateway.flows.explain import explain
 from gateway.preferences import Category
 
 if TYPE_CHECKING:

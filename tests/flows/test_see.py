@@ -46,7 +46,6 @@ def _scene(world: World) -> tuple[Gateway, Account]:
     account(home, "carol")
     relations, now = home.kit.store.relations, world.clock.now()
     relations.save_follow(FRIEND, ALICE, f"{FRIEND}/f", "accepted", now)
-    relations.save_follow(ENEMY, ALICE, f"{ENEMY}/f", "accepted", now)
     relations.save_follow(WAITING, ALICE, f"{WAITING}/f", "pending", now)
     relations.save_block(ALICE, ENEMY, f"{ALICE}/b", now)
     return home, alice

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
         ({"content": "x", "indexable": False}, None),
         ({"contentUsage": None}, Preferences()),
         ({"aiUsage": None}, Preferences()),
+        ({"aiUsage": []}, Preferences()),
         ({"contentUsage": ""}, Preferences()),
         ({"contentUsage": "search=n"}, Preferences.of(search="n")),
         ({"contentUsage": "search=y"}, Preferences.of(search="y")),
@@ -51,7 +52,7 @@ async def test_robots_words_are_a_wish(world: World) -> None:
     "given",
     [
         {"contentUsage": "((("}, {"contentUsage": 5}, {"contentUsage": ["search=n"]}, {"contentUsage": {"search": "n"}},
-        {"xRobotsTag": ["noai"]}, {"xRobotsTag": 1}, {"aiUsage": "search=n"}, {"aiUsage": 5}, {"aiUsage": []},
+        {"xRobotsTag": ["noai"]}, {"xRobotsTag": 1}, {"aiUsage": "search=n"}, {"aiUsage": 5},
         {"aiUsage": {"v": 1, "prefs": {"tdm": "maybe"}}}, {"aiUsage": {"v": 1, "prefs": "n"}},
         {"contentUsage": "search=n", "aiUsage": "broken"},
     ],

@@ -17,7 +17,7 @@ from gateway.jsonld import expand, strict
 from gateway.jsonld.contexts import AS2
 from gateway.jsonld.terms import read_node
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text()
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5)
 )

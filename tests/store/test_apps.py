@@ -90,7 +90,7 @@ def test_pruning_removes_what_is_over(store: Store) -> None:
     store.apps.save_code(_code("new", expires=later(days=3)))
     store.apps.save_sign_in("old", ALICE, NOW)
     store.apps.save_sign_in("new", ALICE, later(days=3))
-    assert store.apps.prune(expired_before=later(days=1), unused_before=later(days=1)) == 3
+    assert store.apps.prune(expired_before=later(days=1), unused_before=later(days=1), sessions_before=NOW) == 3
     assert [store.apps.get(f"app_{name}") is not None for name in ("old", "used", "new")] == [False, True, True]
     assert (store.apps.code("old"), store.apps.code("new") is not None) == (None, True)
     assert (store.apps.sign_in("old", NOW), store.apps.sign_in("new", NOW)) == (None, ALICE)
@@ -102,4 +102,26 @@ def test_an_app_whose_only_token_was_revoked_was_used(store: Store) -> None:
     _let_in(store, "app_a")
     store.accounts.revoke_token("t", NOW)
     assert store.apps.count_unused() == 0
-    assert store.apps.prune(expired_before=later(days=9), unused_before=later(days=9)) == 0
+    assert store.apps.prune(expired_before=later(days=9), unused_before=later(days=9), sessions_before=NOW) == 0
+
+
+def test_old_sessions_are_removed_and_tokens_stay(store: Store) -> None:
+    """A browser's session is forgotten when it is old or ended; a token of an app or the owner is listed for ever."""
+    made = {"old": ("session",), "ended": ("session",), "new": ("session",), "token": ("read", "write")}
+    for name, scopes in made.items():
+        created = later(days=2) if name in ("new", "ended") else NOW
+        store.accounts.save_token(
+            Token(id=name, account=ALICE, label="", created=created, last_used=None, revoked=None, scopes=scopes), name
+        )
+    store.accounts.revoke_token("ended", later(days=2))
+    store.apps.prune(expired_before=NOW, unused_before=NOW, sessions_before=later(days=1))
+    assert {token.id for token in store.accounts.tokens()} == {"new", "token"}
+
+
+def test_the_longest_waiting_app_is_forgotten(store: Store) -> None:
+    """The oldest that nobody let in goes; one that somebody uses stays, however old."""
+    for days, name in enumerate(("used", "first", "second")):
+        store.apps.save(_app(name, created=later(days=days)))
+    _let_in(store, "app_used")
+    store.apps.forget_longest_waiting()
+    assert [store.apps.get(f"app_{name}") is not None for name in ("used", "first", "second")] == [True, False, True]

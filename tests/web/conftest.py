@@ -15,8 +15,8 @@ from world import world as make_world
 
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
-from gateway.flows.grant import create_token
 from gateway.flows import attach, publish, revise
+from gateway.flows.grant import create_token
 from gateway.preferences import Preset
 
 if TYPE_CHECKING:

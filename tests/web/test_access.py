@@ -11,9 +11,9 @@ from world import BASE
 
 from gateway.activitypub.addressing import Visibility
 from gateway.errors import NotFound
+from gateway.flows.grant import hash_secret
 from gateway.signatures import cavage
 from gateway.signatures.request import SignedRequest
-from gateway.flows.grant import hash_secret
 from gateway.web.access import check_visible
 
 if TYPE_CHECKING:

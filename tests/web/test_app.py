@@ -43,6 +43,13 @@ PLAIN = {
     "/about": ("", 200, HTML, INSTANCE),
     "/about/policy": ("", 200, HTML, INSTANCE),
     "/about/federation": ("", 200, HTML, INSTANCE),
+    "/about/software": ("", 200, HTML, INSTANCE),
+    "/about/developers": ("", 200, HTML, INSTANCE),
+    "/ns/ai-usage": ("", 200, "application/ld+json", INSTANCE),
+    "/ns/ai-usage.md": ("", 200, "text/markdown; charset=utf-8", INSTANCE),
+    "/schemas/{file}": ("", 200, "application/schema+json", INSTANCE),
+    "/openapi.json": ("", 200, JSON, INSTANCE),
+    "/inspect.json": ("", 401, PROBLEM, INSTANCE),  # nobody is signed in
     "/problems/{code}": ("", 200, HTML, INSTANCE),
     "/tags/{tag}": ("", 200, HTML, NOAI),
     "/@{name}.atom": ("", 200, "application/atom+xml; charset=utf-8", NOAI),
@@ -70,6 +77,7 @@ OWNED = {"/users/{name}/inbox": NOAI}
 # Route -> status of a POST of an activity, without signature, token or session, from nowhere.
 POSTS = {
     "/inbox": 401,
+    "/inspect.json": 401,
     "/actor/inbox": 401,
     "/users/{name}/inbox": 401,
     "/users/{name}/outbox": 401,
@@ -93,7 +101,15 @@ def _filled(site: Site, path: str) -> str:
     sent = site.kit.store.objects.latest_activity(site.alice.id, "Create", site.posts["public"].id)
     assert sent is not None
     tid = sent.id.rpartition("/")[2] if path.startswith("/activities") else site.tid("public")
-    words = {"name": "alice", "tid": tid, "tag": "greeting", "code": "gone", "media_id": media, "file_name": name}
+    words = {
+        "name": "alice",
+        "tid": tid,
+        "tag": "greeting",
+        "code": "gone",
+        "media_id": media,
+        "file_name": name,
+        "file": "problem.json",
+    }
     return path.format(**words)
 
 

@@ -118,7 +118,9 @@ async def test_a_cursor_that_was_never_given_is_a_404(site: Site, name: str, cur
     problem_of(await _own(site, f"/users/alice/{name}?page={cursor}".replace(" ", "%20")), [404])
 
 
-@pytest.mark.parametrize(("name", "cursor"), [("outbox", "2222222222222"), ("inbox", "0"), *((n, "999") for n in MEMBERS)])
+@pytest.mark.parametrize(
+    ("name", "cursor"), [("outbox", "2222222222222"), ("inbox", "0"), *((n, "999") for n in MEMBERS)]
+)
 async def test_beyond_the_end_a_page_is_empty(site: Site, name: str, cursor: str) -> None:
     """A cursor past everything gives a page with nothing on it and nothing after it."""
     page = await _read(site, f"/users/alice/{name}?page={cursor}")

@@ -238,7 +238,11 @@ async def test_a_host_that_is_not_there_is_a_502(own_site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [None, "", "nonsense", "javascript:alert(1)", "file:///etc/passwd", "ftp://peer.example/", "https://", "https://[", "https://u:p@peer.example/"]
+    "url",
+    [
+        None, "", "nonsense", "javascript:alert(1)", "file:///etc/passwd", "ftp://peer.example/", "https://",
+        "https://[", "https://u:p@peer.example/",
+    ],
 )  # fmt: skip
 async def test_what_is_no_address_is_bad_input(site: Site, url: str | None) -> None:
     """400 for everything that is no http(s) address."""

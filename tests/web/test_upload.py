@@ -30,7 +30,9 @@ SHELL = '{"type": "Image", "name": "a cat"}'
 
 def _part(name: str, content: bytes, more: str = "") -> bytes:
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n'
-    return head.encode() + (b"Content-Type: application/octet-stream\r\n" if more else b"") + b"\r\n" + content + b"\r\n"
+    return (
+        head.encode() + (b"Content-Type: application/octet-stream\r\n" if more else b"") + b"\r\n" + content + b"\r\n"
+    )
 
 
 def _file(content: bytes = PNG, name: str = "cat.png") -> bytes:
@@ -157,7 +159,15 @@ async def test_what_is_too_large_leaves_nothing(site: Site, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "image/png", "application/x-www-form-urlencoded", ACTIVITY_JSON, "multipart/mixed; boundary=x"]
+    "content_type",
+    [
+        "",
+        "image/png",
+        "application/x-www-form-urlencoded",
+        ACTIVITY_JSON,
+        "multipart/mixed; boundary=x",
+        f"multipart/form-data; boundary={BOUNDARY}; charset=utf-16",
+    ],
 )
 async def test_only_a_form_with_a_file_is_taken(site: Site, content_type: str) -> None:
     """Anything but multipart/form-data is a 415."""
@@ -216,7 +226,7 @@ async def test_a_token_for_reading_uploads_nothing(site: Site) -> None:
 @pytest.mark.parametrize("member", ["attachment", "image", "icon", "url"])
 @pytest.mark.parametrize("kind", ["Note", "Article"])
 async def test_nobody_posts_somebody_elses_file(site: Site, member: str, kind: str) -> None:
-    """Carol's upload in a post of Alice's is a 403, and stays unattached; in ``url``, which is ours, it does not count."""
+    """Carol's upload in a post of Alice's is a 403 and stays unattached; ``url`` is ours and does not count."""
     foreign = await _uploaded(site, token="carol")
     document = {"type": kind, "content": "<p>x</p>", member: [foreign]}
     answer = await site.publish(json.dumps(document).encode())
@@ -241,7 +251,8 @@ async def test_every_way_to_name_a_file_links_it(site: Site, shape: object, *, l
 
 
 @pytest.mark.parametrize(
-    "shape", ["{url}", {"type": "Image", "url": [{"type": "Link", "href": "{url}"}]}, {"type": "Image", "url": ["{url}"]}]
+    "shape",
+    ["{url}", {"type": "Image", "url": [{"type": "Link", "href": "{url}"}]}, {"type": "Image", "url": ["{url}"]}],
 )
 async def test_no_way_to_name_a_file_makes_it_ones_own(site: Site, shape: object) -> None:
     """However somebody else's file is named, the post is refused."""
