@@ -62,8 +62,13 @@ def _effects(kit: Kit, document: Mapping[str, object], body: bytes) -> list[dict
         activity, _ = understand(document, body, kit.reader())
         found = fx.effects(activity, know(kit, activity, {}, frozenset()))
     except (GatewayError, BadUrl) as error:
-        return [{"effect": "refuse", "reason": error.reason, "says": str(error)}]
+        return [refused(error)]
     return [_shown(effect) for effect in found]
+
+
+def refused(error: GatewayError | BadUrl) -> dict[str, Any]:
+    """Return that the document would be refused, and why."""
+    return {"effect": "refuse", "reason": error.reason, "says": str(error)}
 
 
 def _shown(effect: fx.Effect) -> dict[str, Any]:

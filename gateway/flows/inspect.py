@@ -6,32 +6,28 @@ Nothing is kept, and nothing is decided by it: the same pure rooms that decide a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.activitypub import semantics
-from gateway.activitypub.properties import id_of, only_id
 from gateway.errors import MalformedDocument
-from gateway.flows import discover, forecast
+from gateway.flows import forecast
 from gateway.flows.bounded import TOO_COMPLEX
 from gateway.flows.findings import differences, uncovered
 from gateway.flows.forms import Forms, forms, jcs
+from gateway.flows.heard import heard
 from gateway.flows.proofs import Judged, proofs_in
 from gateway.flows.report import answer_json, statement_json
-from gateway.flows.said import limited, said_in
 from gateway.jsonld import strict
-from gateway.preferences import Auth, Category, combine
+from gateway.preferences import Category, combine
 from gateway.signatures.proof import covered
-from gateway.urls import origin_of, try_origin
 
 if TYPE_CHECKING:
-    from gateway.carriers.reading import Problem, Reading
+    from collections.abc import Mapping
+
     from gateway.flows.kit import Kit
     from gateway.flows.specimen import Specimen
     from gateway.preferences import Statement
-
-UNNAMED = "urn:gateway:unnamed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +52,10 @@ async def inspect(kit: Kit, specimen: Specimen, wish: Wish = Wish()) -> dict[str
     try:
         document = strict.read_object(specimen.body)
     except MalformedDocument as error:
-        return {**report, **_nothing(str(error), specimen.body)}
+        return {**report, **_nothing(error, specimen.body), **_said(kit, None, specimen, wish)}
     seen = await forms(kit, document, url=specimen.url, fetch_contexts=wish.fetch_contexts)
     stopped = seen.views["nquads"].get("problem") == TOO_COMPLEX
     judged = await proofs_in(kit, document, fetch_keys=wish.fetch_keys, canonicalise=not stopped)
-    statements, problems = _statements(kit, document, specimen)
     return {
         **report,
         "document": document,
@@ -72,20 +67,18 @@ async def inspect(kit: Kit, specimen: Specimen, wish: Wish = Wish()) -> dict[str
         "coverage": _coverage(document, seen, judged),
         "readers": differences(kit, document),
         "signatures": [one.as_json() for one in judged],
-        "statements": [statement_json(statement) for statement in statements],
-        "carrierProblems": [{"carrier": p.carrier, "code": p.code, "detail": p.detail} for p in problems],
-        "effective": _effective(kit, statements, wish),
+        **_said(kit, document, specimen, wish),
         "decision": forecast.decision(kit, document, specimen),
     }  # fmt: skip
 
 
-def _nothing(why: str, body: bytes) -> dict[str, Any]:
+def _nothing(why: MalformedDocument, body: bytes) -> dict[str, Any]:
     """Return the rest of a report on what is no JSON object at all."""
     return {
         "document": None, "forms": {"raw": {"value": body.decode("utf-8", "replace")}}, "coverage": None,
         "contexts": {"bundled": [], "unknown": [], "fetched": [], "failed": {}, "changed": []},
-        "readers": None, "signatures": [], "statements": [], "carrierProblems": [], "effective": [],
-        "decision": {"peer": None, "about": None, "would": [{"effect": "refuse", "reason": why}], "accuses": []},
+        "readers": None, "signatures": [],
+        "decision": {"peer": None, "about": None, "would": [forecast.refused(why)], "accuses": []},
     }  # fmt: skip
 
 
@@ -121,23 +114,14 @@ def _beside(document: Mapping[str, object]) -> list[str]:
     return [f"/{name}" for name in document if name in ("proof", "signature")]
 
 
-def _statements(
-    kit: Kit, document: Mapping[str, object], specimen: Specimen
-) -> tuple[tuple[Statement, ...], tuple[Problem, ...]]:
-    """Return every statement found in the document and around it, as far as it counts, and what could not be read."""
-    subject = id_of(document) or specimen.url or UNNAMED
-    author = discover.author_of(only_id(document.get("attributedTo", document.get("actor"))) or subject)
-    reading: Reading = kit.reader().whole(document, (), subject, author, None)
-    embedded = document.get("object")
-    if isinstance(embedded, Mapping):
-        inner = discover.author_of(only_id(embedded.get("attributedTo")) or author.id)
-        reading += kit.reader().whole(document, ("object",), id_of(embedded) or subject, inner, None)
-    heard: tuple[Statement, ...] = ()
-    if specimen.url is not None and specimen.headers:
-        heard = said_in(kit, specimen.headers, specimen.url, origin_of(specimen.url), Auth.TLS)
-    about = [author.id, str(origin)] if (origin := try_origin(author.id)) is not None else [author.id]
-    known = kit.store.statements.about(about)
-    return tuple(limited((*reading.statements, *heard, *known), author.id)), reading.problems
+def _said(kit: Kit, document: Mapping[str, object] | None, specimen: Specimen, wish: Wish) -> dict[str, Any]:
+    """Return every statement in and around the document, what could not be read, and what follows from them."""
+    statements, problems = heard(kit, document, specimen)
+    return {
+        "statements": [statement_json(statement) for statement in statements],
+        "carrierProblems": [{"carrier": p.carrier, "code": p.code, "detail": p.detail} for p in problems],
+        "effective": _effective(kit, statements, wish),
+    }
 
 
 def _effective(kit: Kit, statements: tuple[Statement, ...], wish: Wish) -> list[dict[str, Any]]:
