@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.addressing import FIELDS, Addressed, Visibility, addressed_in, addresses
 from gateway.activitypub.composed import composed, merged
 from gateway.activitypub.labels import label
-from gateway.activitypub.note import DRAFTED, Attached, Draft, tombstone
-from gateway.activitypub.properties import ids_of
-from gateway.activitypub.sanitise import clean_document, plain, to_html
+from gateway.activitypub.note import tombstone
+from gateway.activitypub.sanitise import clean_document, to_html
 from gateway.errors import Gone, NotFound, Refused
 from gateway.flows import attach, outbound, recipients, stating
 from gateway.flows.mention import mentioned_in
 from gateway.flows.outbound import NOTHING_MORE, Said
 from gateway.flows.publish import announce, check, check_length, edited_at, noted, save, where
+from gateway.flows.redraft import is_drafted, redraft
 from gateway.preferences import narrowest
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def edit(
     before = owned(kit, account, object_id)
     prefs = before.own_prefs if own is None else narrowest([own, account.prefs])
     draft = redraft(before)
-    if (text is None and warning is None) or not _is_drafted(before, draft):
+    if (text is None and warning is None) or not is_drafted(before, draft):
         patch: dict[str, object] = {} if text is None else {"content": to_html(text, {}, kit.tag_base)}
         patch |= {} if warning is None else {"summary": warning or None, "sensitive": bool(warning)}
         return patched(kit, account, before, patch, prefs)
@@ -65,16 +65,6 @@ async def edit(
         stored = save(kit, account, bare, draft.visibility, prefs, before)
         sent = announce(kit, account, "Update", stored)
     return stored, sent
-
-
-def _is_drafted(before: Stored, draft: Draft) -> bool:
-    """Tell whether a post is a Note that its draft makes again: not so what other software composed."""
-    people = [actor for _, actor in draft.mentioned]
-    to, cc = addresses(draft.visibility, f"{before.owner}/followers", people)
-    named = {found for name in FIELDS for found in ids_of(before.document.get(name))}
-    source = before.document.get("source")
-    plain_source = isinstance(source, dict) and source.get("mediaType") == "text/plain"
-    return before.type == "Note" and plain_source and named == {*to, *cc} and before.document.keys() <= DRAFTED
 
 
 def patched(
@@ -115,31 +105,6 @@ def _withdraw(kit: Kit, account: Account, stored: Stored, addressed: Addressed) 
             kit, account, "Delete", grave, about=stored.id, statements=statements, also=dropped,
             visibility=Visibility.DIRECT,
         )  # fmt: skip
-
-
-def redraft(stored: Stored) -> Draft:
-    """Return the draft that a stored post was made from."""
-    document = stored.document
-    source, tags, attached = document.get("source"), document.get("tag"), document.get("attachment")
-    mentions = [t for t in tags if isinstance(t, dict) and t.get("type") == "Mention"] if isinstance(tags, list) else []
-    languages = document.get("contentMap")
-    written = source.get("content") if isinstance(source, dict) else None
-    return Draft(
-        text=written if isinstance(written, str) else plain(str(document.get("content") or "")),
-        visibility=stored.visibility,
-        warning=str(document.get("summary") or ""),
-        language=next(iter(languages), "") if isinstance(languages, dict) else "",
-        reply_to=stored.in_reply_to,
-        mentioned=tuple((str(t.get("name")), str(t.get("href"))) for t in mentions),
-        attached=tuple(
-            Attached(
-                url=ids_of(a["url"])[0], media_type=str(a.get("mediaType", "")), alt=str(a.get("name", "")),
-                width=a.get("width"), height=a.get("height"),
-            )
-            for a in (attached if isinstance(attached, list) else [attached])
-            if isinstance(a, dict) and ids_of(a.get("url"))
-        ),
-    )  # fmt: skip
 
 
 def delete(kit: Kit, account: Account, object_id: str, said: Said = NOTHING_MORE) -> Sent:
