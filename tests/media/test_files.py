@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import hashlib
 import os
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
