@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.properties import id_of, ids_of, type_of
 from gateway.errors import BadUrl, GatewayError, Refused, RemoteAnswer
 from gateway.flows import discover
-from gateway.flows.recipients import Reach, deliver_here, deliver_to, lane_of, look_up_later, place
+from gateway.flows.queue import deliver_here, deliver_to, lane_of, look_up_later
+from gateway.flows.recipients import Reach, place
 from gateway.observe.names import DELIVERY
 from gateway.urls import origin_of, same_origin, without_fragment
 

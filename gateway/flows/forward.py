@@ -5,30 +5,26 @@ The original bytes go on, as they came; signed on the way by whoever's collectio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.composed import COLLECTION_TYPES
-from gateway.activitypub.properties import id_of, ids_of
+from gateway.activitypub.properties import ids_of
 from gateway.errors import BadUrl, GatewayError
 from gateway.flows import deposit, discover
+from gateway.flows.concern import MAX_DEPTH, MAX_FETCHES, Search
 from gateway.flows.moderate import decision_about
-from gateway.flows.see import may_see
 from gateway.observe.logs import log
 from gateway.policy.rules import Action
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
     from gateway.store.work import ArrivalRow
 
-MAX_DEPTH = 3
-MAX_FETCHES = 3  # documents nobody here has seen, on the way to something of ours
-MAX_LINKS = 32
-MAX_SEEN = 64  # documents looked at in one search
 MAX_AN_HOUR = 60  # activities of one origin that are passed on
-LINKS = ("inReplyTo", "object", "target", "tag")
 
 
 async def audience_of_ours(kit: Kit, row: ArrivalRow, activity: Activity) -> dict[str, list[str]]:
@@ -44,7 +40,7 @@ async def audience_of_ours(kit: Kit, row: ArrivalRow, activity: Activity) -> dic
         owner, members = _collection(kit, address)
         if owner not in ("", row.actor) and not kit.store.relations.blocks(owner, row.actor):
             found.setdefault(owner, []).extend(members)
-    if not found or not await _Search(kit, activity.actor).concerns_us(document, MAX_DEPTH):
+    if not found or not await Search(kit, activity.actor).concerns_us(document, MAX_DEPTH):
         return {}
     if row.origin != kit.base and not _may_send(kit, row.origin):
         log().info("forward", peer=row.origin, problem="more than an hour's share")
@@ -84,53 +80,6 @@ def _collection(kit: Kit, address: str) -> tuple[str, list[str]]:
     if stored is not None and stored.local and stored.type in COLLECTION_TYPES and stored.deleted is None:
         return stored.owner, kit.store.collections.items(address)
     return "", []
-
-
-class _Search:
-    """Looks for an object of ours behind the links of a document."""
-
-    def __init__(self, kit: Kit, sender: str) -> None:
-        self._kit = kit
-        self._sender = sender
-        self._fetches = 0
-        self._seen: set[str] = set()
-
-    async def concerns_us(self, document: Mapping[str, object], depth: int) -> bool:
-        """Tell whether what a document links to is an object of ours, a few steps away at most."""
-        for name, item in _links(document):
-            linked = id_of(item)
-            if linked is not None:
-                if linked in self._seen or len(self._seen) >= MAX_SEEN:
-                    continue
-                self._seen.add(linked)
-            stored = self._kit.store.objects.get(linked) if linked is not None else None
-            if stored is not None and stored.local:
-                if may_see(self._kit, stored, self._sender):
-                    return True
-                continue
-            if depth == 0:
-                continue
-            inner = item if isinstance(item, Mapping) else stored.document if stored is not None else None
-            if inner is None and linked is not None and name != "tag":  # a tag names people, not what is answered
-                inner = await self._fetched(linked)
-            if inner is not None and await self.concerns_us(inner, depth - 1):
-                return True
-        return False
-
-    async def _fetched(self, url: str) -> Mapping[str, object] | None:
-        if self._fetches >= MAX_FETCHES or same_origin(url, self._kit.base):
-            return None
-        self._fetches += 1
-        try:
-            return (await discover.document_at(self._kit, url))[0]
-        except (GatewayError, BadUrl):
-            return None
-
-
-def _links(document: Mapping[str, object]) -> list[tuple[str, object]]:
-    values = [(name, document.get(name)) for name in LINKS]
-    found = [(name, item) for name, value in values for item in (value if isinstance(value, list) else [value])]
-    return found[:MAX_LINKS]
 
 
 def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]]) -> None:

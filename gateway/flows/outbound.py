@@ -14,7 +14,8 @@ from gateway.activitypub.labels import label, with_context
 from gateway.clock import rfc3339
 from gateway.errors import TooLarge
 from gateway.flows.profile import profile_of
-from gateway.flows.recipients import deliver_here, deliver_to, look_up_later, reach
+from gateway.flows.queue import deliver_here, deliver_to, look_up_later
+from gateway.flows.recipients import reach
 from gateway.flows.stating import actor_statements, statements_about, statements_in
 from gateway.jsonld import strict
 from gateway.jsonld.contexts import PUBLIC

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Addressed
-from gateway.activitypub.composed import EMPTY_POST, Where, composed
+from gateway.activitypub.composed import Where, composed
 from gateway.activitypub.labels import label
-from gateway.activitypub.note import MAX_ALT, MAX_TEXT, Draft, note
+from gateway.activitypub.note import note
 from gateway.activitypub.properties import hashtags_of, id_of, ids_of, type_of
-from gateway.activitypub.sanitise import clean_document, plain
+from gateway.activitypub.sanitise import clean_document
 from gateway.carriers.jsonld_terms import combined_at_home
-from gateway.errors import BadInput, Text
 from gateway.flows import attach, outbound, stating
+from gateway.flows.limits import check, check_length
 from gateway.flows.mention import mentioned_in
 from gateway.flows.outbound import NOTHING_MORE, Said
 from gateway.preferences import NOTHING, Preferences, narrowest
@@ -26,16 +25,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.activitypub.addressing import Visibility
+    from gateway.activitypub.note import Draft
     from gateway.flows.attach import Upload
     from gateway.flows.kit import Kit
     from gateway.store.accounts import Account
     from gateway.store.objects import Sent
 
-MAX_WARNING = 1_000
-MAX_ATTACHED = 16
 ONE_SECOND = timedelta(seconds=1)  # times go out in whole seconds, and readers drop an edit that is not later
-TOO_LONG = Text("The post is too long.", "投稿が長すぎます。")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # the shape of BCP 47
 
 
 def object_url(kit: Kit, tid: str) -> str:
@@ -84,27 +80,6 @@ def create_composed(
         stored = save(kit, account, bare, visibility, narrowest([own, account.prefs]))
         sent = announce(kit, account, "Create", stored, said)
     return stored, sent
-
-
-def check(draft: Draft, uploads: Sequence[Upload]) -> None:
-    """Raise BadInput for a draft that is empty or too long."""
-    if not draft.text.strip() and not uploads:
-        raise BadInput(detail=EMPTY_POST)
-    too_long = len(draft.text) > MAX_TEXT or any(len(upload.alt) > MAX_ALT for upload in uploads)
-    too_long = too_long or len(draft.warning) > MAX_WARNING
-    if draft.language and not _LANGUAGE.fullmatch(draft.language):
-        raise BadInput(draft.language[:40], detail=Text("This is not a language tag.", "言語タグではありません。"))
-    if too_long or len(uploads) > MAX_ATTACHED:
-        raise BadInput(detail=TOO_LONG)
-
-
-def check_length(bare: Mapping[str, object]) -> None:
-    """Raise BadInput for a composed object with too much text or too many files."""
-    text, attached = bare.get("content"), bare.get("attachment")
-    if isinstance(text, str) and len(plain(text)) > MAX_TEXT:
-        raise BadInput(f"{len(text)} characters", detail=TOO_LONG)
-    if isinstance(attached, list) and len(attached) > MAX_ATTACHED:
-        raise BadInput(f"{len(attached)} attachments", detail=TOO_LONG)
 
 
 def noted(kit: Kit, account: Account, draft: Draft, tid: str, before: Stored | None = None) -> dict[str, object]:

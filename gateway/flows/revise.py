@@ -12,9 +12,10 @@ from gateway.activitypub.note import tombstone
 from gateway.activitypub.sanitise import clean_document, to_html
 from gateway.errors import Gone, NotFound, Refused
 from gateway.flows import attach, outbound, recipients, stating
+from gateway.flows.limits import check, check_length
 from gateway.flows.mention import mentioned_in
 from gateway.flows.outbound import NOTHING_MORE, Said
-from gateway.flows.publish import announce, check, check_length, edited_at, noted, save, where
+from gateway.flows.publish import announce, edited_at, noted, save, where
 from gateway.flows.redraft import is_drafted, redraft
 from gateway.preferences import narrowest
 

@@ -12,8 +12,8 @@ from world import BASE, account
 
 from gateway.activitypub.addressing import Visibility
 from gateway.flows import client, interact, moderate
+from gateway.flows.concern import MAX_DEPTH, MAX_FETCHES, MAX_LINKS
 from gateway.flows.deliver import pass_on
-from gateway.flows.forward import MAX_DEPTH, MAX_FETCHES, MAX_LINKS
 from gateway.policy.rules import Action
 
 if TYPE_CHECKING:

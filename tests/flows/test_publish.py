@@ -14,7 +14,7 @@ from gateway.activitypub.note import MAX_ALT, MAX_TEXT, Draft
 from gateway.errors import BadInput, RemoteAnswer, UnsupportedMediaType
 from gateway.flows import moderate, publish
 from gateway.flows.attach import Upload, safe_name
-from gateway.flows.publish import MAX_ATTACHED
+from gateway.flows.limits import MAX_ATTACHED
 from gateway.jsonld.contexts import PUBLIC
 from gateway.policy.rules import Action
 from gateway.preferences import NOTHING, Preferences
