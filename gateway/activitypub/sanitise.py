@@ -17,6 +17,11 @@ TAGS = {
     "rp", "rt", "rtc", "ruby", "s", "span", "strong", "sub", "sup", "u", "ul",
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "class", "lang"}, "span": {"class", "lang"}, "p": {"lang"}, "ol": {"start"}}
+_HTML = {
+    f"{prefix}{name}"
+    for prefix in ("", "as:", "https://www.w3.org/ns/activitystreams#")
+    for name in ("content", "contentMap", "summary", "summaryMap")
+}
 _CLASSES = {"a": {"mention", "hashtag", "u-url"}, "span": {"h-card", "invisible", "ellipsis"}}
 _WORD = re.compile(
     r"(?P<url>https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]])"
@@ -39,15 +44,28 @@ def clean(remote: str) -> str:
 
 
 def clean_document(document: Mapping[str, object]) -> dict[str, object]:
-    """Return a document whose HTML members (content and summary, in every language) are safe to show."""
-    safe = dict(document)
-    for name in ("content", "summary"):
-        text, mapped = safe.get(name), safe.get(f"{name}Map")
-        if isinstance(text, str):
-            safe[name] = clean(text)
-        if isinstance(mapped, dict):
-            safe[f"{name}Map"] = {key: clean(item) for key, item in mapped.items() if isinstance(item, str)}
-    return safe
+    """Return a document whose HTML members (content and summary, in every language) are safe to show.
+
+    Also inside of other objects, and in shapes that ActivityStreams does not know. A ``source`` is no HTML.
+    """
+    return {
+        name: _clean_html(value) if name in _HTML else value if name == "source" else _clean_inside(value)
+        for name, value in document.items()
+    }
+
+
+def _clean_html(value: object) -> object:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _clean_html(item) for key, item in value.items() if isinstance(item, (str, list, dict))}
+    return [_clean_html(item) for item in value] if isinstance(value, list) else value
+
+
+def _clean_inside(value: object) -> object:
+    if isinstance(value, dict):
+        return clean_document(value)
+    return [_clean_inside(item) for item in value] if isinstance(value, list) else value
 
 
 def plain(remote: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Visibility, visibility_of
-from gateway.activitypub.properties import id_of
+from gateway.activitypub.properties import ids_of
 from gateway.errors import Gone, NotFound, Refused, RemoteAnswer
 from gateway.flows import discover, outbound, stating
 from gateway.flows.outbound import NOTHING_MORE, Said
@@ -13,9 +13,12 @@ from gateway.flows.said import counted, limited, said_in
 from gateway.flows.see import check_reachable
 from gateway.jsonld.contexts import PUBLIC
 from gateway.preferences import Auth
+from gateway.signatures.owner import is_actor
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.flows.kit import Kit
     from gateway.store.accounts import Account
     from gateway.store.objects import Sent
@@ -32,10 +35,8 @@ async def interact(kit: Kit, account: Account, kind: str, target: str, said: Sai
             raise NotFound(target)
         document, answer = await discover.answer_at(kit, target)
         target = answer.url
-        visibility = visibility_of(document)
-        author = id_of(document.get("attributedTo")) or ""
-        if not same_origin(author, target):
-            raise RemoteAnswer(f"{target} is attributed to somebody on another server", remote_status=200)
+        visibility = Visibility.PUBLIC if is_actor(document) else visibility_of(document)
+        author = _author_of(document, target)
         await discover.known_actor(kit, author)
         statements = kit.reader().whole(document, (), target, discover.author_of(author), None).statements
         heard = said_in(kit, answer.headers, target, origin_of(target), Auth.TLS)
@@ -53,6 +54,15 @@ async def interact(kit: Kit, account: Account, kind: str, target: str, said: Sai
         )  # fmt: skip
         kit.store.relations.save_interaction(kind, account.id, target, sent.id, kit.clock.now())
     return sent
+
+
+def _author_of(document: Mapping[str, object], target: str) -> str:
+    """Return whose work a document is, as far as its server can say; an actor is its own."""
+    named = [target] if is_actor(document) else ids_of(document.get("attributedTo")) or ids_of(document.get("actor"))
+    author = next((one for one in named if same_origin(one, target)), None)
+    if author is None:
+        raise RemoteAnswer(f"{target} names no author on its own server", remote_status=200)
+    return author
 
 
 def undo_interaction(kit: Kit, account: Account, kind: str, target: str, said: Said = NOTHING_MORE) -> Sent | None:

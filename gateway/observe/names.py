@@ -18,6 +18,6 @@ EVENTS = {
     DECISION: "Which decision about a peer was made, and because of what?",
     STARTED: "With which settings did the gateway start?",
     STOPPED: "When and how did the gateway stop?",
-    FAULT: "What failed inside the gateway?",
+    FAULT: "What failed: inside the gateway (error), or at a server it asked for somebody (warning)?",
     SERVER: "What did the HTTP server complain about?",
 }

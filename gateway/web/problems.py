@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from gateway import errors
-from gateway.errors import GatewayError, StoreError
+from gateway.errors import GatewayError, RemoteUnreachable, StoreError
 from gateway.observe.logs import log
 from gateway.observe.names import FAULT
 from gateway.web.context import kit_of, language_of, prefers_html, signed_request
@@ -74,7 +74,9 @@ def on_gateway_error(request: Request, error: Exception) -> Response:
     """Answer an error of the tree."""
     known = error if isinstance(error, GatewayError) else GatewayError(repr(error))
     if known.status >= 500:  # noqa: PLR2004 - RFC 9110
-        log().error(FAULT, where=request.scope["path"], problem=str(known), code=known.reason)
+        # What somebody else's server does wrong is no fault of this one.
+        tell = log().warning if isinstance(known, RemoteUnreachable) else log().error
+        tell(FAULT, where=request.scope["path"], problem=str(known), code=known.reason)
     return render_error(request, known)
 
 

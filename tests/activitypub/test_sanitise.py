@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.activitypub.sanitise import MAX_HTML, TAGS, clean, hashtags_in, mentions_in, plain, to_html
+from gateway.activitypub.sanitise import (
+    MAX_HTML,
+    TAGS,
+    clean,
+    clean_document,
+    hashtags_in,
+    mentions_in,
+    plain,
+    to_html,
+)
 
 TAG_BASE = "https://gw.example/tags/"
 BOB = "https://peer.example/users/bob"
@@ -189,3 +198,22 @@ def test_markup_in_our_own_text_is_text(text: str) -> None:
     """An author who writes tags sees tags; nothing is interpreted."""
     assert inert(to_html(text, {}, TAG_BASE))
     assert plain(to_html(text, {}, TAG_BASE)) == " ".join(text.split())
+
+
+def test_html_is_cleaned_wherever_it_stands() -> None:
+    """Odd shapes, other names of the same term and objects inside others hide no script; a source stays as it is."""
+    bad, good = "<script>x</script><b>hi</b>", "<b>hi</b>"
+    document = {
+        "contentMap": bad,
+        "summary": [bad, 7],
+        "as:content": {"en": bad, "x": 7},
+        "attachment": [{"content": bad, "source": {"content": bad}}],
+        "object": {"https://www.w3.org/ns/activitystreams#summary": bad},
+    }
+    assert clean_document(document) == {
+        "contentMap": good,
+        "summary": [good, 7],
+        "as:content": {"en": good},
+        "attachment": [{"content": good, "source": {"content": bad}}],
+        "object": {"https://www.w3.org/ns/activitystreams#summary": good},
+    }
