@@ -42,6 +42,16 @@ class Origin:
         return host if DEFAULT_PORTS[self.scheme] == self.port else f"{host}:{self.port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether a normal host name or IP literal means this machine (RFC 6761, section 6.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def normalise_host(text: str) -> str:
     """Return the normal form of a host name or IP literal (brackets removed).
 

@@ -15,6 +15,7 @@ from gateway.urls import (
     request_target,
     same_origin,
     split,
+    to_uri,
     try_origin,
     without_fragment,
 )
@@ -338,3 +339,41 @@ def test_normal_forms_are_stable(text: str) -> None:
     except BadUrl:
         return
     assert normalise_host(f"[{host}]" if ":" in host else host) == host
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://peer.example/users/日本", "https://peer.example/users/%E6%97%A5%E6%9C%AC"),
+        ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
+        ("https://bücher.example:8443/ä?q=ö#ü", "https://xn--bcher-kva.example:8443/%C3%A4?q=%C3%B6#ü"),
+        ("https://peer.example/%E6%97%A5/é", "https://peer.example/%E6%97%A5/%C3%A9"),
+        ("https://peer.example/a;b=c,d@e!$&'()*+:~é", "https://peer.example/a;b=c,d@e!$&'()*+:~%C3%A9"),
+        ("https://[2001:DB8::A]/é", "https://[2001:db8::a]/%C3%A9"),
+        ("http://[::1]:8000/é?", "http://[::1]:8000/%C3%A9"),
+        ("https://peer.example/a?b=é&c=%26", "https://peer.example/a?b=%C3%A9&c=%26"),
+    ],
+)
+def test_an_iri_goes_out_as_a_uri(url: str, expected: str) -> None:
+    """Letters of the path and query are percent-encoded, the host becomes A-labels, what is encoded stays."""
+    found = to_uri(url)
+    assert found.partition("#")[0] == expected.partition("#")[0]
+    assert found.partition("#")[0].isascii()
+    assert origin_of(found) == origin_of(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://peer.example/a?b#c", "https://PEER.example:443/%7Ebob", "not a URL", "", "at://did:plc:abc"]
+)
+def test_what_is_ascii_goes_out_as_it_is(url: str) -> None:
+    """Not a character is changed: it may have been signed, or be an id."""
+    assert to_uri(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://peer.example/é", "https://u:p@peer.example/é", "é", "https:///é", "https://é é/"]
+)
+def test_what_has_no_uri_is_refused(url: str) -> None:
+    """An address that is none stays none."""
+    with pytest.raises(BadUrl):
+        to_uri(url)

@@ -169,11 +169,12 @@ def _language_map(value: object, pointer: str, name: str) -> Iterator[Problem]:
         yield Problem(pointer=pointer, code="map-type", sentence=sentence)
         return
     for tag, text in value.items():
+        here = f"{pointer}/{strict.escaped(tag)}"
         if not _LANGUAGE.fullmatch(tag):
             sentence = f"{tag!r} is no well-formed language tag (RFC 5646)."
-            yield Problem(pointer=f"{pointer}/{tag}", code="language-tag", sentence=sentence)
+            yield Problem(pointer=here, code="language-tag", sentence=sentence)
         if not isinstance(text, str | None) and not (isinstance(text, list) and all(isinstance(t, str) for t in text)):
-            yield Problem(pointer=f"{pointer}/{tag}", code="text-type", sentence=f"A text of {name} is a string.")
+            yield Problem(pointer=here, code="text-type", sentence=f"A text of {name} is a string.")
 
 
 def _references(value: object, pointer: str, name: str, depth: int) -> Iterator[Problem]:

@@ -18,10 +18,11 @@ from gateway.cli.serve import listen, server_of
 from gateway.clock import rfc3339
 from gateway.flows import handles, subscribe
 from gateway.flows.inspect import inspect
-from gateway.flows.replay import Keys, replay
+from gateway.flows.offline import Keys
+from gateway.flows.replay import replay
 from gateway.flows.specimen import Specimen
 from gateway.observe import logs
-from gateway.runtime import Gateway, open_gateway
+from gateway.runtime import open_gateway
 from gateway.settings import load
 from gateway.signatures.capture import Captured
 from gateway.signatures.request import SignedRequest
@@ -30,6 +31,7 @@ from gateway.web.tap import Heard, Tap
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
+    from gateway.store.accounts import Account
 
 PORT = 8008
 JUDGED = ("problems", "readers", "statements", "carrierProblems", "effective", "decision")
@@ -58,21 +60,24 @@ async def inbox(
         listener, gateway = listen(settings), open_gateway(settings)
         server = server_of(Tap(build(gateway), heard.put_nowait))
         printer = asyncio.create_task(_print_all(run, gateway.kit, heard, rows))
+        account = create_account(gateway.kit, name, name.capitalize())
+        await gateway.start()
+        # It answers before it asks: others fetch the actor's key before they answer.
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            await _open(run, gateway, name, follow or [])
-            await server.serve(sockets=[listener])
+            await _open(run, gateway.kit, account, follow or [])
+            await serving
             await heard.join()
         finally:
+            server.should_exit = True
+            await asyncio.wait([serving])
             printer.cancel()
             await gateway.stop()
     if run.json and not run.jsonl:
         run.one({"received": rows})
 
 
-async def _open(run: Run, gateway: Gateway, name: str, follow: list[str]) -> None:
-    kit = gateway.kit
-    account = create_account(kit, name, name.capitalize())
-    await gateway.start()
+async def _open(run: Run, kit: Kit, account: Account, follow: list[str]) -> None:
     run.say(f"Actor  {account.id}\nHandle @{account.name}@{kit.settings.domain}\nInbox  {account.id}/inbox")
     run.say("Follow requests are accepted. Waiting; Ctrl-C ends it and forgets everything.")
     for target in follow:

@@ -12,7 +12,8 @@ from gateway.cli.arguments import moment, read_file
 from gateway.cli.inspect import step_line
 from gateway.cli.output import Run, command
 from gateway.errors import BadInput, MalformedDocument, Text
-from gateway.flows.replay import Keys, replay
+from gateway.flows.offline import Keys
+from gateway.flows.replay import replay
 from gateway.jsonld import strict
 from gateway.signatures import capture
 from gateway.urls import origin_of

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 START_SECONDS = 10.0  # an interpreter and a library; nothing of the stranger's yet
-WORK_SECONDS = 0.4  # an honest document takes a fiftieth
+WORK_SECONDS = 0.25  # an honest document of a few kilobytes takes a thirtieth
+SECONDS_A_BYTE, MORE_SECONDS = 5e-6, 1.0  # and a long one longer, up to so much
 CPU_SECONDS = 10  # ends the process also when whoever waits for it is gone
 MEMORY = 1024 * 1024 * 1024
 MAX_ANSWER = 32 * 1024 * 1024
@@ -52,7 +53,8 @@ async def _ask(
         return
     async with asyncio.timeout(START_SECONDS):
         await process.stdout.readline()
-    async with asyncio.timeout(WORK_SECONDS):
+    more = min(len(json.dumps(request["document"])) * SECONDS_A_BYTE, MORE_SECONDS)
+    async with asyncio.timeout(WORK_SECONDS + more):
         process.stdin.write(json.dumps(request).encode())
         process.stdin.write_eof()
         while line := await process.stdout.readline():

@@ -9,7 +9,7 @@ from gateway.activitypub.properties import nodes
 from gateway.carriers.jsonld_terms import IRIS, TERMS
 from gateway.carriers.reading import Source
 from gateway.jsonld.coverage import BLANK
-from gateway.preferences import Declarant, DeclarantKind, Scope, Subject, strictest
+from gateway.preferences import NOTHING, Declarant, DeclarantKind, Scope, Subject, agreeing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_NODES = 64
 JCS_SUITES = ("eddsa-jcs-2022", "ecdsa-jcs-2019")
+RDF_SUITES = ("eddsa-rdfc-2022", "ecdsa-rdfc-2019", "ecdsa-sd-2023", "bbs-2023")
 # Words in which people write opt-outs; ours among them.
 _OPT_OUT = re.compile(
     r"no-?ai|no-?train|no-?image-?ai|no-?index|ai-?usage|content-?usage|ai-?training|opt-?out|tdm|robots|indexable|^usage$",
@@ -26,9 +27,7 @@ _OPT_OUT = re.compile(
 )
 
 
-def uncovered(
-    document: Mapping[str, object], rows: Sequence[Mapping[str, Any]], judged: Sequence[Judged]
-) -> list[dict[str, Any]]:
+def uncovered(rows: Sequence[Mapping[str, Any]], judged: Sequence[Judged]) -> list[dict[str, Any]]:
     """Return each opt-out of a document, and whether signatures of either kind cover it.
 
     ``rows`` are those of the coverage; one entry a place where an opt-out stands.
@@ -42,10 +41,12 @@ def uncovered(
         entry["inRdf"] = entry["inRdf"] and row["inRdf"] and row["state"] != BLANK
         # The meaning of a value inside is not the meaning of the whole, unless the whole is one JSON literal.
         entry.setdefault("meaning", row["meaning"] if row["inRdf"] or row["pointer"] == place else None)
-    has_jcs = any(one.verdict.scheme == "proof" and one.pointer == "/proof" for one in judged)
+    whole = [one for one in judged if one.pointer.split("/")[1] in ("proof", "signature")]
+    has_jcs = any(one.suite in JCS_SUITES for one in whole)
+    has_rdf = any(one.verdict.scheme != "proof" or one.suite in RDF_SUITES for one in whole)
     for entry in found.values():
         entry["inJcs"] = True
-        entry["sentence"] = _sentence(entry, signed="signature" in document, has_jcs=has_jcs)
+        entry["sentence"] = _sentence(entry, has_rdf=has_rdf, has_jcs=has_jcs)
     return list(found.values())
 
 
@@ -58,7 +59,7 @@ def _place(pointer: str) -> str | None:
     return None
 
 
-def _sentence(entry: Mapping[str, Any], *, signed: bool, has_jcs: bool) -> str:
+def _sentence(entry: Mapping[str, Any], *, has_rdf: bool, has_jcs: bool) -> str:
     term, meaning = entry["term"], entry["meaning"]
     if entry["inRdf"]:
         return f"{term} means {meaning}: RDF-canonical signatures and JCS proofs cover it."
@@ -67,7 +68,7 @@ def _sentence(entry: Mapping[str, Any], *, signed: bool, has_jcs: bool) -> str:
     parts = [
         f"{term} {why}: no RDF-canonical signature (LD Signatures, eddsa-rdfc-2022) covers it,",
         "so it can be removed or changed on the way without breaking one.",
-        "This document carries such a signature." if signed else "",
+        "This document carries such a signature." if has_rdf else "",
         "Its JCS proof covers it." if has_jcs else "Only a JCS proof (eddsa-jcs-2022) would cover it.",
     ]
     return " ".join(part for part in parts if part)
@@ -91,14 +92,10 @@ def differences(kit: Kit, document: Mapping[str, object]) -> dict[str, Any]:
                 "plain": plain.as_json(),
                 "jsonLd": expanded.as_json() if expanded is not None else None,
                 "differ": expanded is None or plain != expanded,
-                "counts": strictest(plain, expanded).as_json() if expanded is not None else _refusals(plain.as_json()),
+                "counts": agreeing(plain, expanded if expanded is not None else NOTHING).as_json(),
             }
         )
     return {"differ": any(row["differ"] for row in rows), "nodes": rows, "sentence": _verdict(rows)}
-
-
-def _refusals(prefs: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in prefs.items() if value == "n"}
 
 
 def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import id_of, only_id
@@ -31,7 +32,7 @@ def heard(
     What its author and server stated before is among them: it decides as well.
     """
     subject = (id_of(document) if document is not None else None) or specimen.url or UNNAMED
-    author, reading = _inside(kit, document, subject) if document is not None else (None, EMPTY)
+    author, reading = _inside(kit, document, specimen, subject) if document is not None else (None, EMPTY)
     around = _source(kit, specimen)
     reading += http_headers.parse(specimen.headers, around)
     if document is None and _is_html(specimen):
@@ -42,12 +43,15 @@ def heard(
     return tuple(limited((*reading.statements, *known), owner)), reading.problems
 
 
-def _inside(kit: Kit, document: Mapping[str, object], subject: str) -> tuple[Declarant, Reading]:
-    author = discover.author_of(only_id(document.get("attributedTo", document.get("actor"))) or subject)
+def _inside(kit: Kit, document: Mapping[str, object], specimen: Specimen, subject: str) -> tuple[Declarant, Reading]:
+    # Bytes that nobody fetched are authenticated by nothing.
+    auth = Auth.TLS if specimen.url is not None else Auth.NONE
+    named = only_id(document.get("attributedTo", document.get("actor")))
+    author = replace(discover.author_of(named or subject), auth=auth)
     reading: Reading = kit.reader().whole(document, (), subject, author, None)
     embedded = document.get("object")
     if isinstance(embedded, dict):
-        inner = discover.author_of(only_id(embedded.get("attributedTo")) or author.id)
+        inner = replace(author, id=only_id(embedded.get("attributedTo")) or author.id)
         reading += kit.reader().whole(document, ("object",), id_of(embedded) or subject, inner, None)
     return author, reading
 

@@ -48,7 +48,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     document = strict.read_object(request.body)
     opened = verify.open_request(request, kit.clock.now())
     actor = actor_of(document)
-    if verify.is_signed(request) and _is_about_a_stranger(kit, document, actor):
+    if verify.is_signed(request) and is_about_a_stranger(kit, document, actor):
         return Received(outcome="ignored-stranger")
     if not opened.ok:
         raise unauthenticated(verify.close(opened, None, actor))
@@ -71,7 +71,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     )  # fmt: skip
 
 
-def _is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) -> bool:
+def is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) -> bool:
     """Tell whether an unknown actor deletes or updates itself: nothing here could change (Delete floods)."""
     about_itself = type_of(document) in ("Delete", "Update") and only_id(document.get("object")) == actor
     return about_itself and kit.store.relations.actor(actor) is None

@@ -106,7 +106,7 @@ def _coverage(document: Mapping[str, object], seen: Forms, judged: tuple[Judged,
         "problem": view.get("problem"),
         "notInRdf": [row["pointer"] for row in rows if not row["inRdf"]],
         "jcs": whole,
-        "optOuts": uncovered(document, rows, judged) if "value" in view else [],
+        "optOuts": uncovered(rows, judged) if "value" in view else [],
     }
 
 

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from gateway.signatures.owner import ListedKey
     from gateway.signatures.verdict import Verdict
 
-MAX_PROOFS = 8
+MAX_PROOFS = 8  # of one object; each may cost a fetch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One proof or signature: where it stands, the verdict, and the text that is signed."""
+    """One proof or signature: where it stands, its cryptosuite, the verdict, and the text that is signed."""
 
     pointer: str
     verdict: Verdict
+    suite: str | None = None
     signing_string: str | None = None
 
     def as_json(self) -> dict[str, object]:
@@ -36,6 +37,7 @@ class Judged:
         return {
             "pointer": self.pointer,
             "scheme": self.verdict.scheme,
+            "suite": self.suite,
             "ok": self.verdict.ok,
             "keyId": self.verdict.key_id,
             "steps": [step.as_json() for step in self.verdict.steps],
@@ -56,19 +58,20 @@ async def proofs_in(
     for pointer, node in nodes:
         whole = node if "@context" in node else {"@context": document.get("@context"), **node}
         value = node.get("proof")
-        for index, one in enumerate(value if isinstance(value, list) else [value] if value is not None else []):
+        proofs = value if isinstance(value, list) else [value] if value is not None else []
+        for index, one in enumerate(proofs[:MAX_PROOFS]):
             here = f"{pointer}/proof/{index}" if isinstance(value, list) else f"{pointer}/proof"
             found.append(await _proof(kit, here, {**whole, "proof": one}, fetch_keys=fetch_keys))
         if "signature" in node:
             key = await key_of(kit, linked_data.creator_of(whole) or "", fetch_keys=fetch_keys)
             found.append(await _signature(kit, f"{pointer}/signature", whole, key, canonicalise=canonicalise))
-    return tuple(found[:MAX_PROOFS])
+    return tuple(found)
 
 
 async def _proof(kit: Kit, pointer: str, document: Mapping[str, object], *, fetch_keys: bool) -> Judged:
-    given = document.get("proof")
-    method = given.get("verificationMethod") if isinstance(given, Mapping) else None
-    method = method if isinstance(method, str) else ""
+    value = document.get("proof")
+    given = value if isinstance(value, Mapping) else {}
+    method, suite = _text(given, "verificationMethod"), _text(given, "cryptosuite")
     key = await key_of(kit, method, fetch_keys=fetch_keys)
     verdict = proof.verify(
         document, key.public if key is not None else None, method, kit.clock.now(), owner=key.owner if key else ""
@@ -80,16 +83,20 @@ async def _proof(kit: Kit, pointer: str, document: Mapping[str, object], *, fetc
     steps = (*verdict.steps[:-1], found, verdict.steps[-1])
     return Judged(
         pointer=pointer,
+        suite=suite or None,
         verdict=replace(verdict, steps=steps, key_id=method),
-        signing_string=_hash_data(document, given),
+        signing_string=_hash_data(document, given) if suite == proof.SUITE else None,
     )
 
 
-def _hash_data(document: Mapping[str, object], given: object) -> str | None:
+def _text(given: Mapping[str, object], name: str) -> str:
+    value = given.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _hash_data(document: Mapping[str, object], given: Mapping[str, object]) -> str | None:
     """Return, in hexadecimal, the hashes that the proof signs."""
-    options = (
-        {name: value for name, value in given.items() if name != "proofValue"} if isinstance(given, Mapping) else {}
-    )
+    options = {name: item for name, item in given.items() if name != "proofValue"}
     try:
         return proof.hash_data(document, options).hex()
     except ValueError:

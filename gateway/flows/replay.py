@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.activitypub.actor import keys_of
 from gateway.activitypub.understand import actor_of, id_checked
 from gateway.clock import rfc3339
 from gateway.errors import GatewayError, MalformedDocument, MalformedSignature
+from gateway.flows.inbound import is_about_a_stranger
 from gateway.flows.moderate import decision_about
-from gateway.flows.profile import profile_of
 from gateway.jsonld import strict
 from gateway.signatures import cavage, message, owner, verify
-from gateway.signatures.keys import WeakKey, load_multikey, load_public_pem
-from gateway.signatures.owner import ListedKey
 from gateway.signatures.verdict import Checks, Step
-from gateway.urls import origin_of, same_origin, without_fragment
+from gateway.urls import same_origin, try_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from gateway.flows.kit import Kit
+    from gateway.flows.offline import Keys
     from gateway.signatures.capture import Captured
     from gateway.signatures.request import SignedRequest
+    from gateway.signatures.verdict import Verdict
     from gateway.signatures.verify import Opened
 
+IGNORED = "nobody here knows the actor, who deletes or changes itself"
 COLLECTIONS = (
     "/outbox", "/inbox", "/followers", "/following", "/liked", "/featured", "/replies", "/likes", "/shares",
 )  # fmt: skip
@@ -73,64 +73,6 @@ class Replayed:
         }
 
 
-class Keys:
-    """Where keys come from offline: what the developer gave, what was captured, what this gateway knows."""
-
-    def __init__(self, kit: Kit, given: object = None) -> None:
-        """Take key documents (see ``find``) that go before everything else."""
-        self._kit = kit
-        self._given = given
-
-    def find(
-        self, key_id: str, actor: str | None, captured: object, now: datetime
-    ) -> tuple[ListedKey | None, str | None]:
-        """Return a key and where it came from.
-
-        Key documents are actors, a list of actors, or an object from key id to PEM or Multikey.
-        """
-        for source, documents in (("given", self._given), ("capture", captured)):
-            key = _among(documents, key_id, actor, now)
-            if key is not None:
-                return key, source
-        if same_origin(key_id, self._kit.base):
-            account = self._kit.store.accounts.by_id(without_fragment(key_id))
-            listed = _own(self._kit, account) if account is not None else ()
-            return next(((key, "own") for key in listed if key.id == key_id), (None, None))
-        known = self._kit.store.relations.actor(actor) if actor is not None else None
-        known = known or self._kit.store.relations.actor_of_key(key_id)
-        key = owner.find(known.document, known.id, key_id, now) if known is not None else None
-        return key, "known" if key is not None else None
-
-
-def _own(kit: Kit, account: Any) -> tuple[ListedKey, ...]:
-    return owner.listed_keys({**keys_of(profile_of(kit, account)), "id": account.id})
-
-
-def _among(documents: object, key_id: str, actor: str | None, now: datetime) -> ListedKey | None:
-    for document in documents if isinstance(documents, list) else [documents]:
-        if not isinstance(document, Mapping):
-            continue
-        if "id" in document and owner.is_actor(document):
-            found = owner.find(document, str(document["id"]), key_id, now)
-        else:
-            found = _bare(document.get(key_id), key_id, actor)
-        if found is not None:
-            return found
-    return None
-
-
-def _bare(text: object, key_id: str, actor: str | None) -> ListedKey | None:
-    """Return a key given without its owner's document: it is taken for the actor's, when it can be."""
-    if text is None:
-        return None
-    speaks_for = actor if actor is not None and owner.may_speak(key_id, actor) else without_fragment(key_id)
-    try:
-        public = load_public_pem(text) if "-----" in str(text) else load_multikey(text)
-    except WeakKey as error:
-        raise MalformedDocument(f"key {key_id}: {error}") from error
-    return ListedKey(id=key_id, owner=speaks_for, public=public)
-
-
 def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None) -> Replayed:
     """Judge one captured request at a time: the one given, the capture's own, or now."""
     request, now = captured.request, at or captured.at or kit.clock.now()
@@ -144,7 +86,11 @@ def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None)
     foreign = actor is not None and not owner.may_speak(opened.key_id, actor)
     path = request.path_and_query.partition("?")[0]
     verdict = verify.close(opened, None if foreign else key, actor, is_collection=path.endswith(COLLECTIONS))
-    status, code, detail = _answer(kit, document, verdict.ok, verdict.actor)
+    refusal = _refusal(kit, {actor or verdict.actor, opened.key_id}) if opened.ok else None
+    is_ignored = document is not None and verify.is_signed(request) and is_about_a_stranger(kit, document, actor or "")
+    status, code, detail = refusal or _answer(document, actor, verdict)
+    if is_ignored:
+        detail += f"; the live answer is 202 without looking: {IGNORED}"
     return Replayed(
         request=request, at=now, status=status, code=code, detail=detail, scheme=verdict.scheme,
         key_id=verdict.key_id, actor=actor or verdict.actor, key_from=source, steps=verdict.steps,
@@ -152,17 +98,26 @@ def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None)
     )  # fmt: skip
 
 
-def _answer(kit: Kit, document: Mapping[str, object] | None, holds: bool, actor: str) -> tuple[int, str, str]:  # noqa: FBT001 - a verdict
+def _refusal(kit: Kit, speakers: set[str]) -> tuple[int, str, str] | None:
+    """Return the 403 that comes before the signature is judged: the actor's server, and the key's."""
+    for speaker in sorted(speakers):
+        origin = try_origin(speaker)
+        if origin is None or same_origin(speaker, kit.base):
+            continue
+        decision = decision_about(kit, origin)
+        if decision.refuses:
+            return 403, decision.reason.value, "this gateway refuses the peer"
+    return None
+
+
+def _answer(document: Mapping[str, object] | None, actor: str | None, verdict: Verdict) -> tuple[int, str, str]:
     """Return status, code and reason of the live answer after the signature was judged."""
-    if not holds:
+    if not verdict.ok:
         return 401, "not-authenticated", "a check does not hold"
-    decision = decision_about(kit, origin_of(actor))
-    if decision.refuses and not same_origin(actor, kit.base):
-        return 403, decision.reason.value, "this gateway refuses the peer"
     if document is None:
         return 200, "ok", "every check holds"
     try:
-        id_checked(document, actor)
+        id_checked(document, actor or verdict.actor)
     except GatewayError as error:
         return error.status, error.reason, str(error)
     return 202, "ok", "every check holds"

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
-from gateway.jsonld import views
+from gateway.jsonld import strict, views
 
 if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
@@ -47,22 +48,37 @@ class Covered:
         }  # fmt: skip
 
 
-def coverage(document: Mapping[str, object], contexts: Contexts) -> tuple[Covered, ...]:
+def coverage(document: Mapping[str, object], contexts: Contexts, *, base: str | None = None) -> tuple[Covered, ...]:
     """Return what becomes of each value of ``document``; raise MalformedDocument when it is no JSON-LD."""
     leaves = list(_leaves(document, ""))
     marked = _marked(document, {pointer: number for number, (pointer, _, _) in enumerate(leaves)}, "")
-    places = {number: (path, literal) for number, path, literal in _places(views.expanded(marked, contexts), ())}
-    quads = views.quads(marked, contexts)
+    expanded = views.expanded(marked, contexts, base=base)
+    places = {number: (path, literal) for number, path, literal in _places(expanded, ())}
+    quads = views.quads(marked, contexts, base=base)
     signed = {int(number) for number in _MARK.findall(quads)}
     rows = [
         _row(pointer, term, value, *places.get(number, (None, False)), is_signed=number in signed)
         for number, (pointer, term, value) in enumerate(leaves)
     ]
-    return tuple(_with_keywords(rows, {pointer: value for pointer, _, value in leaves}, quads))
+    whole = [rows[number].pointer for number, (_, is_literal) in places.items() if is_literal and number in signed]
+    ids = {pointer: _absolute(base, value) for pointer, term, value in leaves if _is_keyword(term)}
+    return tuple(_with_keywords(rows, ids, quads, frozenset(whole)))
 
 
-def _with_keywords(rows: Sequence[Covered], values: Mapping[str, object], quads: str) -> Iterator[Covered]:
-    """Yield the rows, ids and types as far as their node is in the RDF at all: under a lost term nothing is."""
+def _absolute(base: str | None, value: object) -> str:
+    try:
+        return urljoin(base or "", str(value))
+    except ValueError:
+        return str(value)
+
+
+def _with_keywords(
+    rows: Sequence[Covered], ids: Mapping[str, str], quads: str, literals: frozenset[str]
+) -> Iterator[Covered]:
+    """Yield the rows, ids and types as far as their node is in the RDF at all: under a lost term nothing is.
+
+    ``literals`` are the pointers inside JSON literals, which are there to the last letter, ids and types too.
+    """
     nodes: dict[str, list[Covered]] = {}
     for row in rows:
         nodes.setdefault(_parent(row), []).append(row)
@@ -71,12 +87,16 @@ def _with_keywords(rows: Sequence[Covered], values: Mapping[str, object], quads:
             yield row
             continue
         beside = nodes[_parent(row)]
-        ids = [f"<{values[other.pointer]}>" in quads for other in beside if other.meaning == "@id"]
+        literal = next((other for other in beside if other.pointer in literals), None)
+        if literal is not None:
+            yield replace(literal, pointer=row.pointer, term=row.term)
+            continue
+        named = [f"<{ids[other.pointer]}>" in quads for other in beside if other.meaning == "@id"]
         others = [other.in_rdf for other in beside if other.state != KEYWORD]
-        found = any(ids) if ids else any(others) or not _parent(row)
+        found = any(named) if named else any(others) or not _parent(row)
         # An id is also what links a node to the one above: under a term without meaning that link is lost.
-        linked = row.meaning != "@id" or all(other.state != BLANK for other in beside)
-        yield replace(row, in_rdf=found and linked)
+        is_link = row.meaning == "@id" and _parent(row) != ""
+        yield replace(row, in_rdf=found and (not is_link or f" <{ids[row.pointer]}> ." in quads))
 
 
 def _parent(row: Covered) -> str:
@@ -111,7 +131,7 @@ def _leaves(value: object, pointer: str, term: str = "") -> Iterator[tuple[str, 
             if key != "@context":
                 # A language map's keys are languages: the term is the map's.
                 name = term if term.endswith("Map") else key
-                yield from _leaves(item, f"{pointer}/{_escaped(key)}", name)
+                yield from _leaves(item, f"{pointer}/{strict.escaped(key)}", name)
     elif isinstance(value, list) and value:
         for index, item in enumerate(value):
             yield from _leaves(item, f"{pointer}/{index}", term)
@@ -122,7 +142,7 @@ def _leaves(value: object, pointer: str, term: str = "") -> Iterator[tuple[str, 
 def _marked(value: object, numbers: Mapping[str, int], pointer: str, term: str = "") -> object:
     if isinstance(value, Mapping):
         return {
-            key: item if key == "@context" else _marked(item, numbers, f"{pointer}/{_escaped(key)}", key)
+            key: item if key == "@context" else _marked(item, numbers, f"{pointer}/{strict.escaped(key)}", key)
             for key, item in value.items()
         }
     if isinstance(value, list) and value:
@@ -130,10 +150,6 @@ def _marked(value: object, numbers: Mapping[str, int], pointer: str, term: str =
     if _is_keyword(term) and value is not None:
         return value
     return f"{MARK}{numbers[pointer]}:"
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...], bool]]:

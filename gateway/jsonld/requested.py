@@ -28,8 +28,11 @@ def answers(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     document, base = request["document"], request.get("base")
     work: dict[str, Callable[[], object]] = {
         "expanded": lambda: views.expanded(document, contexts, base=base),
-        "compact": lambda: views.compacted(document, request.get("into", {}), contexts, base=base),
-        "coverage": lambda: [row.as_json() for row in coverage(document, contexts)],
+        # Compacted against its base, a document would name itself by a relative reference.
+        "compact": lambda: views.compacted(
+            views.expanded(document, contexts, base=base), request.get("into", {}), contexts
+        ),
+        "coverage": lambda: [row.as_json() for row in coverage(document, contexts, base=base)],
         "nquads": lambda: views.canonical(document, contexts, base=base),
     }
     for view in request["views"]:

@@ -114,3 +114,8 @@ def _check_characters(value: object) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_characters(item)
+
+
+def escaped(name: str) -> str:
+    """Return a member's name as a step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")

@@ -60,8 +60,8 @@ def canonical(document: object, contexts: Contexts, *, base: str | None = None) 
 
 
 def _options(contexts: Contexts, base: str | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"documentLoader": contexts, "processingMode": "json-ld-1.1"}
-    return options if base is None else {**options, "base": base}
+    # Without a base pyld would make one up.
+    return {"documentLoader": contexts, "processingMode": "json-ld-1.1", "base": base or ""}
 
 
 def _run(work: Callable[[], Result]) -> Result:

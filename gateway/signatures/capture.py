@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from gateway.clock import parse_rfc3339
 from gateway.errors import MalformedDocument
 from gateway.signatures.request import SignedRequest
-from gateway.urls import try_origin
+from gateway.urls import is_loopback, try_origin
 
 MAX_REQUESTS = 1_000
 
@@ -36,8 +36,8 @@ class Captured:
 def read(content: bytes, base: str | None = None) -> tuple[Captured, ...]:
     """Return the requests of a capture; raise MalformedDocument when it is none.
 
-    ``base`` is the origin the requests were sent to, where the capture does not say; https and the Host
-    field otherwise.
+    ``base`` is the origin the requests were sent to, where the capture does not say; otherwise the Host field
+    says it, with https, or plain http for loopback names.
     """
     text = content.lstrip()
     if text[:1] in (b"{", b"["):
@@ -54,6 +54,8 @@ def _from_json(content: bytes, base: str | None) -> tuple[Captured, ...]:
         entries = value["log"].get("entries")
         items = [_from_har(entry, base) for entry in entries] if isinstance(entries, list) else []
     else:
+        # What ``gateway inbox --json`` prints holds the requests that were received.
+        value = value["received"] if isinstance(value, Mapping) and isinstance(value.get("received"), list) else value
         rows = value if isinstance(value, list) else [value]
         items = [_from_row(row, base) for row in rows[:MAX_REQUESTS]]
     if not items:
@@ -115,7 +117,10 @@ def _body(row: Mapping[str, Any]) -> bytes:
 
 def _moment(value: object) -> datetime | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
+        try:
+            return datetime.fromtimestamp(value, UTC)
+        except (OverflowError, ValueError, OSError) as error:
+            raise MalformedDocument(f"no time of the calendar: {value!r}"[:100]) from error
     return parse_rfc3339(value)
 
 
@@ -139,7 +144,7 @@ def _from_http(content: bytes, base: str | None) -> SignedRequest:
     head, separator, body = content.partition(b"\r\n\r\n")
     if not separator or b"\n\n" in head:
         head, _, body = content.partition(b"\n\n")
-    lines = head.decode("latin-1").replace("\r\n", "\n").split("\n")
+    lines = head.decode("latin-1").replace("\r\n", "\n").removesuffix("\n").split("\n")
     words = lines[0].split(" ")
     if len(words) not in (2, 3) or not words[0].isalpha() or (len(words) == 3 and not words[2].startswith("HTTP/")):  # noqa: PLR2004 - method, target, version
         raise MalformedDocument(f"not a request line: {lines[0][:100]!r}")
@@ -157,10 +162,10 @@ def _from_http(content: bytes, base: str | None) -> SignedRequest:
 
 
 def _cut(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Return the body without the line end that an editor adds after its last byte."""
+    """Return the body without the line ends that editors and terminals add after its last byte."""
     lengths = [value for name, value in headers if name.lower() == "content-length" and value.isdigit()]
     surplus = body[int(lengths[0]) :] if lengths else b""
-    return body[: int(lengths[0])] if surplus in (b"\n", b"\r\n") else body
+    return body[: int(lengths[0])] if not surplus.strip(b"\r\n") and surplus else body
 
 
 def _absolute(target: str, headers: tuple[tuple[str, str], ...], base: str | None) -> str:
@@ -172,6 +177,9 @@ def _absolute(target: str, headers: tuple[tuple[str, str], ...], base: str | Non
         return base + target
     hosts = [value for name, value in headers if name.lower() == "host"]
     origin = f"https://{hosts[0]}" if hosts else ""
-    if try_origin(origin) is None:
+    asked = try_origin(origin)
+    if asked is None:
         raise MalformedDocument("the capture does not say which host was asked; see --base")
+    if is_loopback(asked.host):  # nobody has a certificate for these
+        origin = f"http://{hosts[0]}"
     return f"{origin}{target}" if urlsplit(origin).netloc else target

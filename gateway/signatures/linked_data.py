@@ -11,6 +11,7 @@ import binascii
 import hashlib
 from typing import TYPE_CHECKING
 
+from gateway.signatures.proof import NO_ACTOR
 from gateway.signatures.verdict import Checks, Verdict
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def verify(
         "key", "listed by its owner at the owner's own id", "listed" if key else "not found", ok=key is not None
     )
     owner, actor = key.owner if key is not None else "", document.get("actor", document.get("attributedTo"))
-    checks.check("owner", str(actor), owner or "unknown", ok=bool(owner) and owner == actor)
+    checks.check("owner", str(actor or NO_ACTOR), owner or "unknown", ok=bool(owner) and owner == actor)
     made = canonical_options is not None and canonical_document is not None
     checks.check("canonical", "RDF canonical form within limits", "made" if made else "stopped or impossible", ok=made)
     held = checks.ok and key is not None and _holds(given, key, str(canonical_options), str(canonical_document))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.signatures.keys import PrivateKey, PublicKey
 
 SUITE = "eddsa-jcs-2022"
+NO_ACTOR = "an actor that the document names"
 SCHEME = "proof"
 
 
@@ -63,8 +64,8 @@ def verify(document: Mapping[str, object], key: PublicKey | None, method: str, n
     proof = document.get("proof")
     if checks.check("proof", "one proof", type(proof).__name__, ok=isinstance(proof, dict)) and isinstance(proof, dict):
         _judge(proof, document, method, now, checks)
-        checks.check("owner", str(document.get("actor", document.get("attributedTo"))), owner,
-                     ok=document.get("actor", document.get("attributedTo")) == owner)  # fmt: skip
+        actor = document.get("actor", document.get("attributedTo"))
+        checks.check("owner", str(actor or NO_ACTOR), owner or "unknown", ok=actor == owner)
         held = checks.ok and key is not None and _holds(proof, document, key)
         checks.check("signature", "made by the key over these bytes", "holds" if held else "does not hold", ok=held)
     return Verdict(ok=checks.ok, scheme=SCHEME, steps=tuple(checks.steps), key_id=method, actor=owner)

@@ -38,10 +38,12 @@ class Tap:
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].endswith("/inbox"):
             await self._app(scope, receive, send)
             return
-        came, went, status = bytearray(), bytearray(), 0
+        came, went, status, more = bytearray(), bytearray(), 0, True
 
         async def receiving() -> Message:
+            nonlocal more
             message = await receive()
+            more = message["type"] == "http.request" and message.get("more_body", False)
             if len(came) <= MAX_BODY:
                 came.extend(message.get("body", b""))
             return message
@@ -53,6 +55,10 @@ class Tap:
             await send(message)
 
         await self._app(scope, receiving, sending)
+        # The application may have answered from the headers alone; what was sent is told all the same.
+        while more and len(came) <= MAX_BODY:
+            await receiving()
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        path += f"?{query}" if (query := scope.get("query_string", b"").decode("latin-1")) else ""
         self._hear(Heard(path=path, headers=headers, body=bytes(came), status=status, answer=bytes(went)))

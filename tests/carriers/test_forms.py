@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from carriers.samples import SOURCE
 
-from gateway.carriers.forms import FORMS
-from gateway.preferences import PRESETS, Preferences, Preset
+from gateway.carriers.forms import FORMS, could_not_say
+from gateway.preferences import PRESETS, Category, Preference, Preferences, Preset
 
 NOAI = PRESETS[Preset.NOAI]
 NOAI_LINE = "train-gen=n, train-other=n, ai-input=n, ai-generate=n, ai-index=n, search=y, tdm=n"
@@ -112,3 +112,36 @@ def test_show_robots_txt() -> None:
 def test_reads_back_notrain(name: str, expected: dict[str, str]) -> None:
     """A reader of one carrier alone understands this much of the preset notrain."""
     assert FORMS[name].reads_back(PRESETS[Preset.NOTRAIN], SOURCE).as_json() == expected
+
+
+@pytest.mark.parametrize(
+    ("carrier", "form"),
+    [
+        ("contentUsage", "content-usage"), ("http-content-usage", "content-usage"), ("content-usage", "content-usage"),
+        ("meta-content-usage", "content-usage"), ("atom-contentUsage", "content-usage"), ("aiUsage", "ai-usage"),
+        ("http-ai-usage", "ai-usage"), ("atom-aiUsage", "ai-usage"), ("home", "ai-usage"),
+        ("xRobotsTag", "x-robots-tag"), ("meta-robots", "x-robots-tag"), ("http-x-robots-tag", "x-robots-tag"),
+        ("indexable", "indexable"), ("tdm-reservation", "tdm-reservation"),
+        ("meta-tdm-reservation", "tdm-reservation"), ("tdmrep.json", "tdmrep.json"),
+        ("content-signal", "content-signal"), ("robots.txt", "robots.txt"),
+    ],
+)  # fmt: skip
+def test_what_a_carrier_could_not_have_said(carrier: str, form: str) -> None:
+    """Wherever a carrier stands, silence in a category that its form has no word for means nothing."""
+    found = could_not_say(carrier)
+    assert set(found) == FORMS[form].inexpressible
+    assert list(found) == [category for category in Category if category in found]
+
+
+@pytest.mark.parametrize("carrier", ["", "http-", "unknown", "meta-unknown"])
+def test_nothing_is_known_of_an_unknown_carrier(carrier: str) -> None:
+    """No claim is made about forms that are not ours."""
+    assert could_not_say(carrier) == ()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_no_statement_says_what_its_carrier_could_not_have_said(name: str) -> None:
+    """What a reader finds in a carrier is never among what that carrier is told to have no word for."""
+    everything = Preferences(dict.fromkeys(Category, Preference.DISALLOW))
+    for statement in FORMS[name].round_trip(everything, SOURCE).statements:
+        assert not set(could_not_say(statement.carrier)) & set(statement.prefs), statement.carrier

@@ -33,3 +33,22 @@ def test_the_oldest_goes_first_when_it_is_full() -> None:
     soft.put("5", 5)
     assert soft.get("4") is None
     assert soft.get("unknown") is None
+
+
+def test_a_change_does_not_prolong_a_life() -> None:
+    """Replacing a value keeps its time and its place in the row; what is forgotten or unknown stays so."""
+    clock = ManualClock()
+    soft: Soft[str] = Soft(clock, seconds=10, cap=2)
+    soft.put("a", "1")
+    clock.forward(seconds=9)
+    soft.replace("a", "2")
+    assert soft.get("a") == "2"
+    soft.put("b", "1")
+    soft.replace("a", "3")
+    soft.put("c", "1")
+    assert [soft.get(key) for key in "abc"] == [None, "1", "1"]
+    clock.forward(seconds=10)
+    soft.replace("b", "2")
+    assert soft.get("b") is None
+    soft.replace("unknown", "1")
+    assert soft.get("unknown") is None
