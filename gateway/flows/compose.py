@@ -48,7 +48,7 @@ async def create(kit: Kit, account: Account, document: Document) -> Sent:
     elif reply_to is not None:
         check_reachable(kit, reply_to, account.id)
     said = said_on(document, addressed)
-    return publish.create_composed(kit, account, given, wished(kit, given) or Preferences(), said)[1]
+    return publish.create_composed(kit, account, given, wished(kit, given, document) or Preferences(), said)[1]
 
 
 def _listed(value: object) -> list[object]:
@@ -71,7 +71,7 @@ async def update(kit: Kit, account: Account, document: Document) -> Sent:
     before = revise.owned(kit, account, target)
     check_actor(given.get("attributedTo"), account)
     patch = {name: value for name, value in given.items() if name not in ("id", *TERMS)}
-    own = wished(kit, given)
+    own = wished(kit, given, document)
     prefs = before.own_prefs if own is None else narrowest([own, account.prefs])
     return revise.patched(kit, account, before, patch, prefs, said_on(document))[1]
 

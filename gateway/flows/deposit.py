@@ -76,7 +76,9 @@ def document_of(kit: Kit, account: str, item: InboxItem) -> Mapping[str, object]
     if sent is not None:
         about = kit.store.objects.get(sent.object) if sent.type in ("Create", "Update") else None
         hidden = about is not None and about.local and not may_see(kit, about, account)
-        return None if hidden or kit.store.relations.blocks(sent.actor, account) else current_document(kit, sent)[0]
+        document = current_document(kit, sent)[0]
+        # Whoever lost sight of it still has it in the inbox, by name: nothing newer is shown there.
+        return _named_only(document) if hidden or kit.store.relations.blocks(sent.actor, account) else document
     row = kit.store.work.arrival(item.activity, item.actor)
     if row is None or not row.body:
         return None
@@ -85,6 +87,13 @@ def document_of(kit: Kit, account: str, item: InboxItem) -> Mapping[str, object]
     if isinstance(value, list):
         return {**document, "object": [_named(one, item.actor) for one in value]}
     return {**document, "object": _named(value, item.actor)} if isinstance(value, Mapping) else document
+
+
+def _named_only(document: Mapping[str, object]) -> dict[str, object]:
+    """Return an activity without its object's content."""
+    kept = {name: document[name] for name in ("@context", "id", "type", "actor", "published") if name in document}
+    about = id_of(document.get("object"))
+    return {**kept, "object": about} if about is not None else kept
 
 
 def _named(value: object, actor: str) -> object:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cli.test_output_schemas import faults, only_document
 from peers.plain import AS2
-from processes import CHECKOUT, LAUNCH, START_SECONDS, STOP_SECONDS, eventually, free_port, listening
+from processes import CHECKOUT, LAUNCH, START_SECONDS, STOP_SECONDS, eventually, free_port, listening, served
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
@@ -111,6 +111,20 @@ def _like(inbox: Inbox, peer: Listening) -> dict[str, Any]:
     answer = peer.client.post(f"{inbox.actor}/inbox", json=like, headers=TYPED)
     assert answer.status_code == 401
     return like
+
+
+def test_it_follows_where_requests_must_be_signed(tmp_path: Path) -> None:
+    """Its key can be fetched while it asks: a gateway with authorized fetch takes the Follow and accepts it."""
+    with served(tmp_path) as gateway:
+        gateway.cli("account", "create", "alice")
+        (tmp_path / "inbox").mkdir()
+        alice = f"{gateway.base}/users/alice"
+        with _inbox(tmp_path / "inbox", "--jsonl", "--follow", alice) as inbox:
+            (accept,) = inbox.lines(1)
+            assert f"Asked to follow {alice}" in inbox.err
+            assert (accept["document"]["type"], accept["document"]["actor"]) == ("Accept", alice)
+            assert accept["verdict"]["ok"], accept["verdict"]
+            assert inbox.interrupt() == 0
 
 
 def test_what_arrives_is_printed_a_line_each(tmp_path: Path, peer: Listening) -> None:
