@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run demo test test-long bench lint format lock clean
+.PHONY: help run demo test test-long bench lint schemas format lock clean
 
 help:
 	@echo "make run        start the gateway on SQLite at http://localhost:8000"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-long  the long versions: more cycles, more mutations"
 	@echo "make bench      speed, as ratios measured side by side"
 	@echo "make lint       ruff, mypy, import contracts, dependency check"
+	@echo "make schemas    write schemas/openapi.json anew from the route table"
 	@echo "make format     let ruff format the code"
 	@echo "make lock       renew the lock files (needs uv)"
 
@@ -54,6 +55,9 @@ test-long: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/bench/run.py
+
+schemas: $(VENV)/dev.stamp
+	$(BIN)/python tests/make_openapi.py
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix --quiet . || true

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.errors import NotFound, RemoteAnswer
-from gateway.flows import discover, stating
+from gateway.flows import discover, specimen, stating
+from gateway.flows.heard import heard
 from gateway.flows.said import counted, limited, said_in
 from gateway.preferences import Auth, Category, Effective, Scope, combine
 from gateway.urls import origin_of, same_origin
@@ -49,7 +50,9 @@ def _known_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
     if kit.store.relations.actor(url) is not None:
         return tuple(kit.store.statements.about([url, str(origin_of(url))]))
     if same_origin(url, kit.base):
-        raise NotFound(url)
+        if (found := stating.media_statements(kit, url)) is None:
+            raise NotFound(url)
+        return found
     return tuple(kit.store.statements.about([url])) or None
 
 
@@ -57,9 +60,14 @@ async def _fetched_statements(kit: Kit, url: str) -> tuple[Statement, ...]:
     try:
         document, answer = await discover.answer_at(kit, url)
     except RemoteAnswer as error:
-        raise NotFound(url) if error.remote_status in discover.GONE else error from error
+        if error.remote_status in discover.GONE:
+            raise NotFound(url) from error
+        if error.remote_status != 200:  # noqa: PLR2004 - RFC 9110
+            raise
+        # No ActivityStreams: what its server says about a page or a file.
+        return heard(kit, None, await specimen.fetched(kit, url))[0]
     author = discover.author_of(str(document.get("attributedTo") or answer.url))
     said = kit.reader().whole(document, (), answer.url, author, None).statements
-    heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
+    around = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
     about_author = kit.store.statements.about([author.id])
-    return tuple(limited((*said, *heard, *about_author), author.id))
+    return tuple(limited((*said, *around, *about_author), author.id))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
+from gateway.carriers import http_headers
+from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import BadInput, NotAuthenticated, NotFound, Refused, RemoteAnswer, Text
 from gateway.flows import discover, handles, look
 from gateway.urls import same_origin, without_fragment
@@ -47,7 +49,11 @@ async def fetched(
         raise BadInput(target[:200], detail=NOT_YET)
     url = without_fragment(target) if "://" in target else await handles.find(kit, target)
     if same_origin(url, kit.base):
-        return Specimen(body=orjson.dumps(look.at_home(kit, url, asker)[0]), url=url, content_type=ACTIVITY_JSON)
+        document, statements = look.at_home(kit, url, asker)
+        return Specimen(
+            body=orjson.dumps(document), url=url, content_type=ACTIVITY_JSON,
+            headers=tuple(http_headers.render(combined_at_home(statements), kit.policy_url)),
+        )  # fmt: skip
     sign = discover.signer(kit, scheme, as_actor) if scheme is not None else None
     answer = await kit.client.get(url, accept=f"{ACTIVITY_JSON}, {PROFILED}", sign=sign)
     if answer.status in discover.GONE:

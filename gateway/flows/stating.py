@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from gateway.activitypub.composed import COLLECTION_TYPES
 from gateway.activitypub.labels import label
@@ -28,6 +29,22 @@ def statements_about(kit: Kit, target: str) -> tuple[Statement, ...]:
         account = kit.store.accounts.by_id(stored.owner)
         return local_statements(kit, account, stored) if account else ()
     return tuple(counted(kit, stored.document, target, stored.owner))
+
+
+def media_statements(kit: Kit, url: str) -> tuple[Statement, ...] | None:
+    """Return what holds for one of our own files: what each living post that shows it states, or its owner.
+
+    None when the address is no file of ours.
+    """
+    media_id, _, name = url.removeprefix(f"{kit.base}/media/").partition("/")
+    media = kit.store.objects.media(media_id) if url.startswith(f"{kit.base}/media/") else None
+    owner = kit.store.accounts.by_id(media.owner) if media is not None else None
+    if media is None or owner is None or name not in (media.name, quote(media.name)):
+        return None
+    uses = kit.store.objects.uses_of_media(media.id)
+    if not uses:
+        return kit.statements_for(owner, Scope.MEDIA, url)
+    return tuple(s for stored in uses if stored.deleted is None for s in statements_about(kit, stored.id)) or None
 
 
 def statements_in(sent: Sent) -> tuple[Statement, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.carriers import jsonld_terms
 from gateway.carriers.reading import Reading, Source
-from gateway.errors import BadInput
+from gateway.errors import BadInput, Text
 from gateway.preferences import (
     Auth,
     Declarant,
@@ -68,7 +68,14 @@ def _read(name: str, value: object, source: Source) -> Reading:
     fits = _is_usage(value) if name == "aiUsage" else isinstance(value, str) and bool(reading.statements)
     if reading.problems or not fits:
         shown = "; ".join([*(problem.code for problem in reading.problems), name])
-        raise BadInput(shown[:200], code="preferences-unreadable")
+        raise BadInput(
+            shown[:200],
+            code="preferences-unreadable",
+            detail=Text(
+                f"{name} cannot be read or kept in full; nothing was published.",
+                f"{name}を読み取れないか、完全には保存できないため、公開しませんでした。",
+            ),
+        )
     return reading
 
 

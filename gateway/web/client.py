@@ -17,7 +17,7 @@ from gateway.activitypub.negotiation import is_activity_type
 from gateway.activitypub.note import MAX_ALT, attachment
 from gateway.activitypub.properties import ACTIVITY_JSON, text_of
 from gateway.carriers.jsonld_terms import combined_at_home
-from gateway.errors import BadInput, TooLarge, UnsupportedMediaType
+from gateway.errors import BadInput, Text, TooLarge, UnsupportedMediaType
 from gateway.flows import attach, client, look, stating
 from gateway.flows.grant import READ, WRITE
 from gateway.jsonld.strict import read_object
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 OVERHEAD = 256 * 1024  # what a multipart body may hold besides the file
 _PLAIN_JSON = "application/json"
+NOT_JSON = Text(
+    "An outbox takes application/activity+json (or ld+json with the ActivityStreams profile, or json).",
+    "送信箱が受け付けるのはapplication/activity+json(またはActivityStreamsのプロファイル付きld+json、json)です。",
+)
+NOT_MULTIPART = Text("An upload is multipart/form-data.", "アップロードはmultipart/form-dataで送ってください。")
 
 
 async def outbox(request: Request) -> Response:
@@ -43,9 +48,10 @@ async def outbox(request: Request) -> Response:
     owner(request, account, WRITE)
     content_type = request.headers.get("content-type", "")
     if not is_activity_type(content_type) and content_type.partition(";")[0].strip().lower() != _PLAIN_JSON:
-        raise UnsupportedMediaType(content_type[:100])
+        raise UnsupportedMediaType(content_type[:100], detail=NOT_JSON)
     document = read_object(await read_body(request))
     sent = await client.submit(kit, account, document)
+    state_preferences(request, combined_at_home(stating.current_document(kit, sent)[1]))
     return Response(status_code=201, headers={"location": sent.id})
 
 
@@ -65,7 +71,7 @@ async def upload(request: Request) -> Response:
     kit, account = kit_of(request), bearer(request, WRITE)
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
-        raise UnsupportedMediaType(content_type[:100])
+        raise UnsupportedMediaType(content_type[:100], detail=NOT_MULTIPART)
     if "charset" in content_type.lower():
         raise UnsupportedMediaType("a charset of the whole body means nothing for files")
     try:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import orjson
 from starlette.responses import RedirectResponse, Response
 
-from gateway.errors import BadInput, Text
+from gateway.errors import BadInput, MalformedDocument, Text, UnsupportedMediaType
 from gateway.flows import grant
 from gateway.jsonld.strict import read_object
 from gateway.urls import try_origin
@@ -92,7 +92,10 @@ def _error(status: int, code: str, description: str) -> Response:
 
 async def register(request: Request) -> Response:
     """Register an app (RFC 7591); anybody may, nobody gets in by it alone."""
-    asked = read_object(await read_body(request, 64 * 1024))
+    try:
+        asked = read_object(await read_body(request, 64 * 1024))
+    except MalformedDocument as error:
+        return _error(400, "invalid_client_metadata", str(error)[:200])
     uris = asked.get("redirect_uris")
     if not isinstance(uris, list) or not 0 < len(uris) <= MAX_URIS or not all(map(_is_usable, uris)):
         text = "redirect_uris: https, http on loopback, or a scheme of your own with a dot in it; no fragment"
@@ -100,6 +103,10 @@ async def register(request: Request) -> Response:
     method = asked.get("token_endpoint_auth_method", "none")
     if method not in ("none", "client_secret_basic", "client_secret_post"):
         return _error(400, "invalid_client_metadata", "token_endpoint_auth_method is not supported")
+    for name, needed in (("grant_types", "authorization_code"), ("response_types", "code")):
+        listed = asked.get(name)
+        if listed is not None and not (isinstance(listed, list) and needed in listed):
+            return _error(400, "invalid_client_metadata", f"{name}: {needed} is the only one")
     scopes = _scopes(str(asked.get("scope") or " ".join(grant.SCOPES)))
     if scopes is None:
         return _error(400, "invalid_client_metadata", f"scope: some of {' '.join(grant.SCOPES)}")
@@ -259,7 +266,9 @@ async def decide(request: Request) -> Response:
 
 async def token(request: Request) -> Response:
     """Exchange a code for a token."""
-    kit, given = kit_of(request), await read_form(request)
+    kit, given = kit_of(request), await _form(request)
+    if given is None:
+        return _error(400, "invalid_request", "the body is a form (application/x-www-form-urlencoded)")
     app = _client(request, given)
     if app is None:
         return _error(401, "invalid_client", "unknown client, or wrong secret")
@@ -283,6 +292,14 @@ async def token(request: Request) -> Response:
     return Response(orjson.dumps(document), 200, NO_STORE, "application/json")
 
 
+async def _form(request: Request) -> dict[str, str] | None:
+    """Return the fields of a form; None for another body (RFC 6749, section 5.2 wants its own answer to that)."""
+    try:
+        return await read_form(request)
+    except (UnsupportedMediaType, BadInput):
+        return None
+
+
 def _client(request: Request, given: Mapping[str, str]) -> App | None:
     """Return the app that asks, when it proves what it has to."""
     client, secret = given.get("client_id", ""), given.get("client_secret", "")
@@ -301,7 +318,9 @@ def _client(request: Request, given: Mapping[str, str]) -> App | None:
 
 async def revoke(request: Request) -> Response:
     """Revoke a token of the asking app (RFC 7009): 200 whether there was one or not."""
-    kit, given = kit_of(request), await read_form(request)
+    kit, given = kit_of(request), await _form(request)
+    if given is None:
+        return _error(400, "invalid_request", "the body is a form (application/x-www-form-urlencoded)")
     app = _client(request, given)
     if app is None:
         return _error(401, "invalid_client", "unknown client, or wrong secret")

@@ -39,7 +39,7 @@ class About:
     """One operation: who may ask, what goes in, which status comes out with which media types.
 
     ``may`` is ``read`` or ``write`` (a bearer token's scope), ``signed`` (an HTTP signature or a token that
-    reads) or ``anybody``. ``query`` are the parameters with a sentence each.
+    reads) or ``anybody``. ``query`` are the parameters with a sentence each, ``shapes`` names of output.json.
     """
 
     may: str = ANYBODY
@@ -47,6 +47,7 @@ class About:
     status: int = 200
     gives: tuple[str, ...] = (JSON,)
     query: tuple[tuple[str, str], ...] = ()
+    shapes: tuple[str, ...] = ()
 
 
 _ACTIVITY = (ACTIVITY_JSON, PROFILED)
@@ -60,6 +61,11 @@ _AUTHORIZE = (
     ("scope", "some of the app's scopes"), ("state", "comes back as it was"), ("code_challenge", "PKCE"),
     ("code_challenge_method", "S256"),
 )  # fmt: skip
+_SIGN = (("signed", "1: as you"), ("scheme", "cavage or rfc9421, when signed"))
+_CAPTURE = (
+    ("as", "capture: judge captured requests (raw HTTP, HAR or JSON) as gateway verify does"),
+    ("at", "when they came (RFC 3339); the capture's own time, or now"),
+)
 _INSPECT = (
     ("use", "one category, all when left out"), ("consumer", "for whom: a domain or DID"),
     ("contexts", "fetch: fetch unknown contexts"), ("keys", "fetch: fetch unknown keys of proofs"),
@@ -99,8 +105,15 @@ ABOUT: Mapping[tuple[str, str], About] = {
     ("POST", "/sign-out"): About(takes=(FORM,), status=303, gives=()),
     ("POST", "/api/proxy"): About(may=READ, takes=(FORM,), gives=(ACTIVITY_JSON,)),
     ("POST", "/api/media"): About(may=WRITE, takes=(MULTIPART,), status=201, gives=(ACTIVITY_JSON,)),
-    ("GET", "/inspect.json"): About(may=READ, query=(("url", "what to look at"), ("signed", "1: as you"), *_INSPECT)),
-    ("POST", "/inspect.json"): About(may=READ, takes=(ACTIVITY_JSON, JSON), query=_INSPECT),
+    ("GET", "/inspect.json"): About(
+        may=READ, query=(("url", "what to look at"), *_SIGN, *_INSPECT), shapes=("inspect",)
+    ),
+    ("POST", "/inspect.json"): About(
+        may=READ,
+        takes=(ACTIVITY_JSON, JSON, "message/http"),
+        query=(*_CAPTURE, *_INSPECT),
+        shapes=("inspect", "verify"),
+    ),
     ("GET", "/posts/{tid}"): About(may=SIGNED, gives=(*_ACTIVITY, HTML)),
     ("GET", "/posts/{tid}/replies"): _DOCUMENT,
     ("GET", "/posts/{tid}/likes"): _DOCUMENT,
@@ -179,7 +192,7 @@ def _operation(method: str, path: str, route: Route, about: About) -> dict[str, 
     text = inspect.getdoc(endpoint) or ""
     success: dict[str, Any] = {"description": "It is done." if not about.gives else "What was asked for."}
     if about.gives:
-        success["content"] = {media: {} for media in about.gives}
+        success["content"] = {media: _shaped(about.shapes) for media in about.gives}
     operation: dict[str, Any] = {
         "operationId": f"{room}.{endpoint.__name__}.{method.lower()}.{_slug(path)}",
         "tags": [room],
@@ -195,6 +208,11 @@ def _operation(method: str, path: str, route: Route, about: About) -> dict[str, 
     if about.may != ANYBODY:
         operation["security"] = _security(about.may)
     return operation
+
+
+def _shaped(shapes: Sequence[str]) -> dict[str, Any]:
+    choices = [{"$ref": f"/schemas/output.json#/$defs/{name}"} for name in shapes]
+    return {"schema": choices[0] if len(choices) == 1 else {"anyOf": choices}} if choices else {}
 
 
 def _slug(path: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flows.scenes import ALICE, arrives, home_of, published
+from flows.scenes import ALICE, PNG, arrives, home_of, published
 from world import BASE
 
+from gateway.activitypub.note import Draft
 from gateway.carriers.jsonld_terms import CONTEXT
-from gateway.errors import NotFound
-from gateway.flows import discover
+from gateway.errors import NotFound, RemoteAnswer
+from gateway.flows import attach, discover, publish, revise
 from gateway.flows.explain import explain
-from gateway.preferences import Category
+from gateway.preferences import Category, Preferences
 
 if TYPE_CHECKING:
     from world import World
@@ -83,3 +85,36 @@ async def test_what_is_not_here(world: World) -> None:
     home, _ = home_of(world)
     with pytest.raises(NotFound):
         await explain(home.kit, f"{BASE}/posts/nothing")
+
+
+async def test_our_own_files(world: World) -> None:
+    """A file is asked for by what shows it; one that nothing shows yet by its owner; a deleted post's by nobody."""
+    home, alice = home_of(world)
+    upload = attach.Upload(content=PNG, name="a cat.png", alt="a cat")
+    stored, _ = await publish.create(
+        home.kit, alice, Draft(text="look"), own=Preferences.of(search="n"), uploads=[upload]
+    )
+    shown: Any = stored.document["attachment"]
+    url = shown[0]["url"]
+    found = await explain(home.kit, url, use=Category.SEARCH)
+    assert (found.answers[0].answer, found.fetched) == ("n", False)
+    blob = attach.store(home.kit, BytesIO(PNG))
+    loose = attach.keep(home.kit, alice, blob, "loose.png", "")
+    assert (await explain(home.kit, loose.url, use=Category.TRAIN_GEN)).answers[0].answer == "n"
+    revise.delete(home.kit, alice, stored.id)
+    for gone in (url, f"{BASE}/media/none/a.png", f"{loose.url}x"):
+        with pytest.raises(NotFound):
+            await explain(home.kit, gone)
+
+
+async def test_a_page_elsewhere(world: World) -> None:
+    """Of what is no ActivityStreams document, headers and meta elements are read."""
+    home, _ = home_of(world)
+    peer = world.peer()
+    peer.serve("/page", '<meta name="robots" content="noai">', tdm_reservation="1")
+    found = await explain(home.kit, "https://peer.example/page", use=Category.TRAIN_GEN)
+    assert (found.answers[0].answer, found.fetched) == ("n", True)
+    assert {statement.carrier for statement in found.statements} == {"meta-robots", "http-tdm-reservation"}
+    peer.serve("/broken", "x", status=500)
+    with pytest.raises(RemoteAnswer):
+        await explain(home.kit, "https://peer.example/broken")

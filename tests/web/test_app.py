@@ -85,8 +85,8 @@ POSTS = {
     "/api/media": 401,
     "/oauth/register": 400,  # anybody may register, but this names no address to answer at
     "/oauth/authorize": 403,  # from another site
-    "/oauth/token": 415,  # not a form
-    "/oauth/revoke": 415,
+    "/oauth/token": 400,  # not a form
+    "/oauth/revoke": 400,
     "/sign-in": 403,
     "/sign-out": 403,
 }

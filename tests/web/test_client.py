@@ -250,3 +250,11 @@ async def test_a_signature_is_no_token(site: Site) -> None:
     """A remote actor's valid signature does not publish here."""
     answer = await site.follower.post(f"{BASE}/users/alice/outbox", NOTE)
     assert answer.status_code == 401
+
+
+async def test_the_answer_states_what_was_published(site: Site) -> None:
+    """The headers of the 201 are the preferences of what now stands there: the account's, as the post changed them."""
+    answer = await _publish(site, {**NOTE, "contentUsage": "train-ai=y, search=n"})
+    stored = _made(site, answer)
+    assert answer.header("content-usage") == stored.document["contentUsage"]
+    assert "train-ai=y" in answer.header("content-usage")

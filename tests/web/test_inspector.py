@@ -303,3 +303,20 @@ async def test_only_a_few_look_at_once(own_site: Site, monkeypatch: pytest.Monke
     waiting.set()
     assert [(await task).status for task in first] == [200] * inspector.AT_ONCE
     assert (await _get(own_site, url=NOTE)).status == 200
+
+
+async def test_captured_requests_are_judged_as_on_the_command_line(site: Site) -> None:
+    """?as=capture judges what was captured, at its own time or the one given; nothing of it is fetched."""
+    like = site.follower.activity("Like", site.posts["public"].id)
+    request = site.follower.signed(f"{BASE}/inbox", json.dumps(like).encode())
+    row = {"target": request.target, "headers": [list(pair) for pair in request.headers], "body": request.body.decode()}
+    asked = len(site.world.board.requests)
+    good = await _post(site, json.dumps(row).encode(), **{"as": "capture"})
+    assert (good.status, good.json["ok"], faults("verify", good.json)) == (200, True, [])
+    late = await _post(site, json.dumps([row, row]).encode(), **{"as": "capture", "at": "2030-01-01T00:00:00Z"})
+    assert [one["failed"] for one in late.json["requests"]] == ["time", "time"]
+    assert faults("verify", late.json) == []
+    problem_of(await _post(site, b"{}", **{"as": "capture"}), [400])
+    problem_of(await _post(site, json.dumps(row).encode(), **{"as": "capture", "at": "soon"}), [400])
+    problem_of(await _post(site, json.dumps(row).encode(), token=None, **{"as": "capture"}), [401])
+    assert len(site.world.board.requests) == asked

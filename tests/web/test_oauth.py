@@ -290,10 +290,22 @@ async def test_names_and_websites_are_cut_to_what_can_be_shown(
     assert (document["client_name"], document.get("client_uri", "")) == (name, website)
 
 
-@pytest.mark.parametrize(("body", "status"), [(b"", 400), (b"[]", 400), (b"{", 400), (b" " * 70_000, 413)])
-async def test_a_registration_that_cannot_be_read(site: Site, body: bytes, status: int) -> None:
-    """What is no JSON object is a 400, what is too long a 413."""
-    problem_of(await ask(site.app, "POST", "/oauth/register", [("content-type", JSON)], body), [status])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"{", b'{"redirect_uris": ["https://app.example/"], "grant_types": ["implicit"]}',
+        b'{"redirect_uris": ["https://app.example/"], "response_types": ["token"]}',
+    ],
+)  # fmt: skip
+async def test_a_registration_that_cannot_be_taken(site: Site, body: bytes) -> None:
+    """What is no JSON object, or asks for what is not done here, gets the error of RFC 7591."""
+    answer = await ask(site.app, "POST", "/oauth/register", [("content-type", JSON)], body)
+    assert (answer.status, answer.media_type, answer.json["error"]) == (400, JSON, "invalid_client_metadata")
+
+
+async def test_a_registration_that_is_too_long(site: Site) -> None:
+    """Sixty-four kilobytes are enough for an app."""
+    problem_of(await ask(site.app, "POST", "/oauth/register", [("content-type", JSON)], b" " * 70_000), [413])
 
 
 async def test_apps_that_nobody_let_in_make_room(own_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -570,10 +582,12 @@ async def test_another_site_does_not_press_the_button(site: Site, headers: dict[
 
 
 async def test_forms_are_forms(site: Site) -> None:
-    """JSON where a form is needed is a 415 at every endpoint."""
+    """JSON where a form is needed is a 415 for people, and the standard's own error for apps."""
     headers = [("content-type", JSON), *SAME.items()]
-    for path in ("/oauth/authorize", "/oauth/token", "/oauth/revoke"):
-        problem_of(await ask(site.app, "POST", path, headers, b"{}"), [415])
+    problem_of(await ask(site.app, "POST", "/oauth/authorize", headers, b"{}"), [415])
+    for path in ("/oauth/token", "/oauth/revoke"):
+        answer = await ask(site.app, "POST", path, headers, b"{}")
+        assert (answer.status, answer.json["error"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(
