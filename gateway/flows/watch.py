@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.errors import RemoteUnreachable
 from gateway.flows.accuse import MAX_SHOWN, merged, opposite
 from gateway.flows.moderate import decision_about, peers_at, stop_deliveries
 from gateway.flows.surface import Look, look_at
@@ -39,7 +40,8 @@ class Probe:
 async def probe(kit: Kit, host: str, urls: tuple[str, ...] = ()) -> Probe:
     """Look at a peer once and record one observation; ``urls`` are pages of it to look at besides.
 
-    Pages are also found through what the peer boosted and through its known actors.
+    Pages are also found through what the peer boosted and through its known actors. Raises RemoteUnreachable
+    when nothing answers: who was not seen is not in order.
     """
     origin = peers_at(kit, host)[0]
     # Named pages show a post because an admin or the peer's own boost says so.
@@ -47,6 +49,8 @@ async def probe(kit: Kit, host: str, urls: tuple[str, ...] = ()) -> Probe:
     pages = [url for url in dict.fromkeys((*named, *kit.store.peers.pages_of(origin))) if try_origin(url) == origin]
     wanted = [f"{origin}/robots.txt", f"{origin}/.well-known/tdmrep.json", f"{origin}/", *pages[:MAX_PAGES]]
     looks = [look for url in wanted if (look := await look_at(kit, origin, url, named=url in named)) is not None]
+    if not looks:
+        raise RemoteUnreachable(f"{origin}: nothing of it could be looked at")
     return _record(kit, origin, looks, _opposites(kit, looks))
 
 

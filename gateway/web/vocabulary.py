@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import orjson
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from starlette.responses import PlainTextResponse, Response
 
 from gateway.activitypub.negotiation import wants_html
@@ -25,9 +30,22 @@ async def usage(request: Request) -> Response:
     """Answer with the JSON-LD context, or with its documentation for people (``/ns/ai-usage``)."""
     headers = {**HOUR, "vary": "Accept, Accept-Language"}
     if wants_html(request.headers.get("accept", "")):
-        values: dict[str, object] = {"draft": kit_of(request).schemas[DRAFT].decode("utf-8")}
+        values: dict[str, object] = {"draft": _as_html(kit_of(request).schemas[DRAFT].decode("utf-8"))}
         return page(request, "ai_usage.html", values)
     return Response(kit_of(request).schemas["ai-usage.jsonld"], 200, headers, "application/ld+json")
+
+
+@lru_cache(maxsize=1)
+def _as_html(text: str) -> Markup:
+    """Return the draft for people, without its front matter and title; each heading can be linked to."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text.split("---\n", 2)[2].partition("\n## ")[2].join(("## ", "")))
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrSet("id", re.sub(r"[^a-z0-9]+", "-", inline.content.lower()).strip("-"))
+        elif inline.type == "fence":
+            inline.attrSet("tabindex", "0")
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - a file of ours, HTML off
 
 
 async def draft(request: Request) -> Response:

@@ -10,6 +10,7 @@ from flows.scenes import arrives, follows, home_of, jobs, published
 from world import BASE
 
 from gateway.carriers.jsonld_terms import CONTEXT
+from gateway.errors import RemoteUnreachable
 from gateway.flows import moderate, watch
 from gateway.policy.rules import Action
 from gateway.policy.standing import Rung, Violation
@@ -134,11 +135,13 @@ async def test_only_what_the_peer_itself_serves_counts(world: World) -> None:
     assert {origin_of(look.url) for look in found.looks} == {origin_of(PEER)}
 
 
-async def test_a_silent_peer_is_in_order(world: World) -> None:
-    """A host that does not answer shows nothing."""
+async def test_a_silent_peer_is_not_judged(world: World) -> None:
+    """Of a host that does not answer nothing is recorded, neither good nor bad."""
     home, _, _ = await scene(world)
-    found = await watch.probe(home.kit, "silent.example")
-    assert (found.looks, found.contradictions) == ((), ())
+    before = home.kit.store.database.rows("SELECT * FROM observation")
+    with pytest.raises(RemoteUnreachable):
+        await watch.probe(home.kit, "silent.example")
+    assert home.kit.store.database.rows("SELECT * FROM observation") == before
 
 
 async def test_boosts_show_where_to_look(world: World) -> None:
