@@ -6,6 +6,7 @@ JSON-LD takes nearly everything; these are the rules of the Activity Streams Cor
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,9 +33,15 @@ TO_PAGES = frozenset({"first", "last", "current", "next", "prev"})
 MOMENTS = frozenset({"published", "updated", "startTime", "endTime", "deleted"})
 COUNTS = frozenset({"totalItems", "startIndex", "height", "width"})
 NUMBERS = frozenset({"accuracy", "altitude", "latitude", "longitude", "radius"})
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_ABSOLUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*|_):")
 # RFC 3339 with the seconds optional (Activity Streams Core, section 2.3); the specification itself leaves offsets out.
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?")
+_DURATION = re.compile(
+    r"-?P(?=.)(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", re.ASCII
+)  # fmt: skip
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?", re.ASCII)
+_ANY = (-math.inf, math.inf)
+_RANGES = {"accuracy": (0.0, 100.0), "radius": (0.0, math.inf), "latitude": (-90.0, 90.0), "longitude": (-180.0, 180.0)}
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
 # Well-formed tags of RFC 5646: language, script, region, variants, extensions, private use; in this order.
 _LANGUAGE = re.compile(
@@ -43,6 +50,7 @@ _LANGUAGE = re.compile(
     r"|x(?:-[a-z\d]{1,8})+|i-[a-z]+|art-lojban|und",
     re.IGNORECASE | re.ASCII,
 )
+_SHORT = frozenset({"Public"})  # ActivityPub, section 5.6: how the context may shorten it
 _CONTEXTS = frozenset({AS2, AS2.replace("https:", "http:")})
 
 
@@ -188,7 +196,7 @@ def _references(value: object, pointer: str, name: str, depth: int) -> Iterator[
             if depth > 0:
                 yield from _node(item, here, depth - 1)
         elif isinstance(item, str):
-            if name == "url" and not _ABSOLUTE.match(item):
+            if name != "relationship" and item not in _SHORT and not _ABSOLUTE.match(item):
                 sentence = "A relative reference means nothing once the document is passed on; use an absolute URI."
                 yield Problem(pointer=here, code="relative-url", sentence=sentence)
         elif item is not None:
@@ -207,6 +215,10 @@ def _number(value: object, pointer: str, name: str) -> Iterator[Problem]:
     if not is_number or (name in COUNTS and (not isinstance(value, int) or value < 0)):
         kind = "a whole number from 0" if name in COUNTS else "a number"
         yield Problem(pointer=pointer, code="number-type", sentence=f"{name} is {kind}.")
+    elif isinstance(value, int | float) and not _RANGES.get(name, _ANY)[0] <= value <= _RANGES.get(name, _ANY)[1]:
+        low, high = _RANGES[name]
+        sentence = f"{name} is from {low:g}{f' to {high:g}' if high < math.inf else ''}."
+        yield Problem(pointer=pointer, code="out-of-range", sentence=sentence)
 
 
 def _link_member(value: object, pointer: str, name: str) -> Iterator[Problem]:
@@ -217,6 +229,10 @@ def _link_member(value: object, pointer: str, name: str) -> Iterator[Problem]:
         yield Problem(pointer=pointer, code="relative-url", sentence="href is an absolute URI.")
     elif name == "hreflang" and not _LANGUAGE.fullmatch(str(value)):
         yield Problem(pointer=pointer, code="language-tag", sentence=f"{value!r} is no well-formed language tag.")
+    elif name == "duration" and not _DURATION.fullmatch(str(value)):
+        yield Problem(pointer=pointer, code="duration", sentence="duration is an xsd:duration, like PT2H30M.")
+    elif name == "mediaType" and not _MEDIA_TYPE.fullmatch(str(value)):
+        yield Problem(pointer=pointer, code="media-type", sentence="mediaType is a MIME media type, like text/html.")
 
 
 def _collection(node: Mapping[str, object], kinds: frozenset[str], pointer: str) -> Iterator[Problem]:

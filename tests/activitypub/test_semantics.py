@@ -172,3 +172,28 @@ def test_no_deeper_than_so_deep_is_looked() -> None:
 def test_a_problem_as_it_is_printed() -> None:
     """Pointer, code and sentence."""
     assert Problem(pointer="/a", code="b", sentence="C.").as_json() == {"pointer": "/a", "code": "b", "sentence": "C."}
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"duration": "2 hours"}, [("/duration", "duration")]),
+        ({"duration": "P"}, [("/duration", "duration")]),
+        ({"duration": "P1DT"}, [("/duration", "duration")]),
+        ({"duration": "-P1Y2M3DT4H5M6.7S"}, []),
+        ({"duration": "PT2H30M"}, []),
+        ({"mediaType": "foo"}, [("/mediaType", "media-type")]),
+        ({"mediaType": "text/html; charset=utf-8"}, []),
+        ({"mediaType": "application/activity+json"}, []),
+        ({"accuracy": 200}, [("/accuracy", "out-of-range")]),
+        ({"accuracy": 94.0, "radius": 0, "altitude": -400}, []),
+        ({"radius": -1}, [("/radius", "out-of-range")]),
+        ({"latitude": 91, "longitude": -181}, [("/latitude", "out-of-range"), ("/longitude", "out-of-range")]),
+        ({"actor": "Sally", "object": ["x"]}, [("/actor", "relative-url"), ("/object/0", "relative-url")]),
+        ({"to": ["Public", "as:Public", "_:b0", "did:plc:x", "acct:a@b"]}, []),
+        ({"relationship": "friendOf"}, []),
+    ],
+)
+def test_values_have_the_form_of_their_term(members: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """Durations, media types, places and references are what the vocabulary says they are."""
+    assert _found(**members) == expected
