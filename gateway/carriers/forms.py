@@ -57,11 +57,15 @@ _STANDS_AS = {
 }  # fmt: skip
 
 
-def could_not_say(carrier: str) -> tuple[Category, ...]:
-    """Return the categories whose refusal a statement's carrier cannot express; none for an unknown carrier."""
-    name = carrier.removeprefix("http-").removeprefix("meta-").removeprefix("atom-")
+def could_not_say(statement: Statement) -> tuple[Category, ...]:
+    """Return the categories of which a statement's carrier cannot speak; none for an unknown carrier.
+
+    Where one word of a carrier means several categories together, they are said.
+    """
+    name = statement.carrier.removeprefix("http-").removeprefix("meta-").removeprefix("atom-")
     form = FORMS.get(_STANDS_AS.get(name, name))
-    return () if form is None else tuple(category for category in Category if category in form.inexpressible)
+    unsaid = form.inexpressible - set(statement.prefs) if form is not None else frozenset()
+    return tuple(category for category in Category if category in unsaid)
 
 
 def _as_statement(prefs: Preferences, source: Source) -> list[Statement]:

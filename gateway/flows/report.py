@@ -36,7 +36,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         **_source(statement),
         "revision": statement.carrier_revision,
         "prefs": statement.prefs.as_json(),
-        "couldNotSay": [c.value for c in could_not_say(statement.carrier) if c not in statement.prefs],
+        "couldNotSay": [category.value for category in could_not_say(statement)],
         "projectionOf": statement.projection_of,
         "legacy": statement.legacy,
         "audience": {"kind": statement.audience.kind, "value": statement.audience.value},

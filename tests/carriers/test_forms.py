@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from carriers.samples import SOURCE
 
 from gateway.carriers.forms import FORMS, could_not_say
-from gateway.preferences import PRESETS, Category, Preference, Preferences, Preset
+from gateway.preferences import PRESETS, Category, Preferences, Preset, Statement
 
 NOAI = PRESETS[Preset.NOAI]
 NOAI_LINE = "train-gen=n, train-other=n, ai-input=n, ai-generate=n, ai-index=n, search=y, tdm=n"
@@ -114,6 +116,13 @@ def test_reads_back_notrain(name: str, expected: dict[str, str]) -> None:
     assert FORMS[name].reads_back(PRESETS[Preset.NOTRAIN], SOURCE).as_json() == expected
 
 
+def _said_in(carrier: str, **prefs: str) -> Statement:
+    return Statement(
+        subject=SOURCE.subject, prefs=Preferences.of(**prefs), declared_by=SOURCE.declared_by, carrier=carrier,
+        observed_at=SOURCE.observed_at,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("carrier", "form"),
     [
@@ -128,7 +137,7 @@ def test_reads_back_notrain(name: str, expected: dict[str, str]) -> None:
 )  # fmt: skip
 def test_what_a_carrier_could_not_have_said(carrier: str, form: str) -> None:
     """Wherever a carrier stands, silence in a category that its form has no word for means nothing."""
-    found = could_not_say(carrier)
+    found = could_not_say(_said_in(carrier))
     assert set(found) == FORMS[form].inexpressible
     assert list(found) == [category for category in Category if category in found]
 
@@ -136,12 +145,15 @@ def test_what_a_carrier_could_not_have_said(carrier: str, form: str) -> None:
 @pytest.mark.parametrize("carrier", ["", "http-", "unknown", "meta-unknown"])
 def test_nothing_is_known_of_an_unknown_carrier(carrier: str) -> None:
     """No claim is made about forms that are not ours."""
-    assert could_not_say(carrier) == ()
+    assert could_not_say(_said_in(carrier)) == ()
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_no_statement_says_what_its_carrier_could_not_have_said(name: str) -> None:
-    """What a reader finds in a carrier is never among what that carrier is told to have no word for."""
+@pytest.mark.parametrize("carrier", ["tdm-reservation", "http-tdm-reservation", "meta-tdm-reservation", "tdmrep.json"])
+def test_one_word_for_several_categories_says_them_all(carrier: str) -> None:
+    """A reservation refuses indexing for AI along with mining: it was said, though it cannot be said alone."""
     everything = Preferences(dict.fromkeys(Category, Preference.DISALLOW))
-    for statement in FORMS[name].round_trip(everything, SOURCE).statements:
-        assert not set(could_not_say(statement.carrier)) & set(statement.prefs), statement.carrier
+    (found,) = FORMS["tdm-reservation"].round_trip(everything, SOURCE).statements
+    unsaid = could_not_say(replace(found, carrier=carrier))
+    assert Category.AI_INDEX in found.prefs
+    assert unsaid[:3] == (Category.AI_INPUT, Category.AI_GENERATE, Category.SEARCH)
+    assert Category.AI_INDEX not in unsaid
