@@ -8,7 +8,7 @@ import pytest
 from carriers.samples import SOURCE
 
 from gateway.carriers.forms import FORMS, could_not_say
-from gateway.preferences import PRESETS, Category, Preferences, Preset, Statement
+from gateway.preferences import PRESETS, Category, Preference, Preferences, Preset, Statement
 
 NOAI = PRESETS[Preset.NOAI]
 NOAI_LINE = "train-gen=n, train-other=n, ai-input=n, ai-generate=n, ai-index=n, search=y, tdm=n"
