@@ -22,7 +22,7 @@ from gateway.flows import grant
 from gateway.jsonld.strict import read_object
 from gateway.urls import try_origin
 from gateway.web.access import check_same_site, session_of
-from gateway.web.context import kit_of, read_body, read_form
+from gateway.web.context import kit_of, language_of, prefers_html, read_body, read_form
 from gateway.web.middleware import CSP
 from gateway.web.pages import page
 from gateway.web.sign_in import remember
@@ -172,13 +172,31 @@ class Asked:
     state: str
     challenge: str
 
+    @property
+    def place(self) -> str:
+        """Return where the app is answered, as people may read it."""
+        return urlsplit(self.redirect_uri).netloc or self.redirect_uri.partition(":")[0]
+
     def back(self, kit: Kit, **answer: str) -> Response:
         """Return to the app with an answer."""
+        return RedirectResponse(self.address(kit, **answer), SEE_OTHER, {"cache-control": "no-store"})
+
+    def address(self, kit: Kit, **answer: str) -> str:
+        """Return the app's own address with an answer."""
         parts = urlsplit(self.redirect_uri)
         pairs = [*parse_qsl(parts.query, keep_blank_values=True), *answer.items()]
         pairs += [("state", self.state)] if self.state else []
-        url = urlunsplit(parts._replace(query=urlencode([*pairs, ("iss", kit.base)])))
-        return RedirectResponse(url, SEE_OTHER, {"cache-control": "no-store"})
+        return urlunsplit(parts._replace(query=urlencode([*pairs, ("iss", kit.base)])))
+
+
+class WrongRequest(BadInput):
+    """A known app asks at an address of its own for what it cannot have; ``error`` is the word of RFC 6749."""
+
+    def __init__(self, asked: Asked, error: str) -> None:
+        """Keep what was asked: the person may tell the app."""
+        super().__init__(error, code=error.replace("_", "-"), detail=WRONG_REQUEST)
+        self.asked = asked
+        self.error = error
 
 
 def _asked(kit: Kit, given: Mapping[str, str]) -> Asked:
@@ -200,18 +218,38 @@ def _asked(kit: Kit, given: Mapping[str, str]) -> Asked:
     if len(asked.state) > MAX_STATE:
         raise BadInput(f"{len(asked.state)} characters of state", detail=WRONG_REQUEST)
     if given.get("response_type") != "code":
-        raise BadInput("response_type", code="unsupported-response-type", detail=WRONG_REQUEST)
+        raise WrongRequest(asked, "unsupported_response_type")
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked.challenge):
-        raise BadInput("PKCE with S256 is needed", code="pkce-needed", detail=WRONG_REQUEST)
+        raise WrongRequest(asked, "invalid_request")
     if scopes is None or not set(scopes) <= set(app.scopes):
-        raise BadInput("scope", code="invalid-scope", detail=WRONG_REQUEST)
+        raise WrongRequest(asked, "invalid_scope")
     return asked
 
 
 async def ask(request: Request) -> Response:
     """Ask the person whether the app may act for them."""
     kit = kit_of(request)
-    return _consent(request, _asked(kit, dict(request.query_params)), session_of(request))
+    try:
+        asked = _asked(kit, dict(request.query_params))
+    except WrongRequest as wrong:
+        if not prefers_html(request):
+            raise
+        return _told(request, wrong)
+    return _consent(request, asked, session_of(request))
+
+
+def _told(request: Request, wrong: WrongRequest) -> Response:
+    """Tell the person, who may take the error to the app: nobody is sent there without having said so."""
+    values: dict[str, object] = {
+        "app": wrong.asked.app,
+        "detail": WRONG_REQUEST.in_language(language_of(request)),
+        "code": wrong.reason,
+        "back": wrong.asked.address(kit_of(request), error=wrong.error),
+        "back_to": wrong.asked.place,
+    }
+    response = page(request, "app_wrong.html", values, status=wrong.status)
+    response.headers["cache-control"] = "no-store"
+    return response
 
 
 def _consent(request: Request, asked: Asked, account: Account | None, *, wrong: bool = False) -> Response:
@@ -219,7 +257,7 @@ def _consent(request: Request, asked: Asked, account: Account | None, *, wrong: 
         "app": asked.app,
         "account": account,
         "scopes": asked.scopes,
-        "back_to": urlsplit(asked.redirect_uri).netloc or asked.redirect_uri.partition(":")[0],
+        "back_to": asked.place,
         "wrong": wrong,
         "fields": {
             "client_id": asked.app.id,
@@ -266,12 +304,10 @@ async def decide(request: Request) -> Response:
 
 async def token(request: Request) -> Response:
     """Exchange a code for a token."""
-    kit, given = kit_of(request), await _form(request)
-    if given is None:
-        return _error(400, "invalid_request", "the body is a form (application/x-www-form-urlencoded)")
-    app = _client(request, given)
-    if app is None:
-        return _error(401, "invalid_client", "unknown client, or wrong secret")
+    kit, asked = kit_of(request), await _authenticated(request)
+    if isinstance(asked, Response):
+        return asked
+    given, app = asked
     if given.get("grant_type") != "authorization_code":
         return _error(400, "unsupported_grant_type", "authorization_code is the only one")
     verifier = given.get("code_verifier", "")
@@ -292,12 +328,14 @@ async def token(request: Request) -> Response:
     return Response(orjson.dumps(document), 200, NO_STORE, "application/json")
 
 
-async def _form(request: Request) -> dict[str, str] | None:
-    """Return the fields of a form; None for another body (RFC 6749, section 5.2 wants its own answer to that)."""
+async def _authenticated(request: Request) -> tuple[Mapping[str, str], App] | Response:
+    """Return the fields of a form and the app that sent it, or the error (RFC 6749, section 5.2)."""
     try:
-        return await read_form(request)
+        given = await read_form(request)
     except (UnsupportedMediaType, BadInput):
-        return None
+        return _error(400, "invalid_request", "the body is a form (application/x-www-form-urlencoded)")
+    app = _client(request, given)
+    return (given, app) if app is not None else _error(401, "invalid_client", "unknown client, or wrong secret")
 
 
 def _client(request: Request, given: Mapping[str, str]) -> App | None:
@@ -318,12 +356,10 @@ def _client(request: Request, given: Mapping[str, str]) -> App | None:
 
 async def revoke(request: Request) -> Response:
     """Revoke a token of the asking app (RFC 7009): 200 whether there was one or not."""
-    kit, given = kit_of(request), await _form(request)
-    if given is None:
-        return _error(400, "invalid_request", "the body is a form (application/x-www-form-urlencoded)")
-    app = _client(request, given)
-    if app is None:
-        return _error(401, "invalid_client", "unknown client, or wrong secret")
+    kit, asked = kit_of(request), await _authenticated(request)
+    if isinstance(asked, Response):
+        return asked
+    given, app = asked
     found = grant.token_behind(kit, given.get("token", ""))
     if found is not None and found.client == app.id:
         kit.store.accounts.revoke_token(found.id, kit.clock.now())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 from peers.plain import ACTIVITY_JSON
@@ -738,3 +739,28 @@ async def test_a_session_is_no_token(site: Site) -> None:
     """What a browser keeps in its cookie does not work as a bearer token."""
     cookie = (await (await _app(site)).allowed()).header("set-cookie").partition(";")[0]
     assert problem_of(await _post(site, cookie.partition("=")[2]), [401])["code"] == "token-invalid"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"scope": "read admin"}, "invalid_scope"),
+    ],
+)
+async def test_what_an_app_asks_wrongly_the_person_may_tell_it(
+    site: Site, changes: dict[str, str | None], error: str
+) -> None:
+    """Nobody is sent on unasked (RFC 9700): the page says what is wrong, and its link takes the error to the app."""
+    app = await _app(site)
+    target = f"/oauth/authorize?{urlencode(app.request(state='kept', **changes))}"
+    answer = await site.get(target, accept="text/html", accept_language="ja")
+    assert (answer.status, answer.media_type) == (400, "text/html; charset=utf-8")
+    assert answer.header("cache-control") == "no-store"
+    assert "アプリ" in answer.text
+    (link,) = re.findall(rf'href="({re.escape(CALLBACK)}[^"]+)"', answer.text)
+    told = dict(parse_qsl(urlsplit(html.unescape(link)).query))
+    assert told == {"error": error, "state": "kept", "iss": BASE}
+    problem_of(await site.get(target, accept=JSON), [400])
