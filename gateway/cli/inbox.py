@@ -30,6 +30,8 @@ from gateway.web.app import build
 from gateway.web.tap import Heard, Tap
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.flows.kit import Kit
     from gateway.store.accounts import Account
 
@@ -105,6 +107,7 @@ async def _judged(kit: Kit, heard: Heard, number: int) -> dict[str, Any]:
     now = kit.clock.now()
     request = SignedRequest(method="POST", target=kit.base + heard.path, headers=heard.headers, body=heard.body)
     report = await inspect(kit, Specimen(body=heard.body))
+    verdict = replay(kit, Captured(request=request, at=now), Keys(kit))
     text = heard.body.decode("utf-8", "replace")
     body = {"body": text} if text.encode() == heard.body else {"body_b64": base64.b64encode(heard.body).decode()}
     return {
@@ -114,11 +117,18 @@ async def _judged(kit: Kit, heard: Heard, number: int) -> dict[str, Any]:
             "method": request.method, "target": request.target, "headers": [list(pair) for pair in request.headers],
             **body,
         },
+        "keys": _keys(kit, verdict.key_id),
         "answer": {"status": heard.status, "problem": _problem(heard.answer)},
-        "verdict": replay(kit, Captured(request=request, at=now), Keys(kit)).as_json(),
+        "verdict": verdict.as_json(),
         "document": report["document"],
         **{name: report[name] for name in JUDGED},
     }  # fmt: skip
+
+
+def _keys(kit: Kit, key_id: str) -> list[Mapping[str, object]]:
+    """Return the sender's actor document, which is gone with this inbox: whoever verifies later needs its keys."""
+    known = kit.store.relations.actor_of_key(key_id)
+    return [known.document] if known is not None else []
 
 
 def _problem(answer: bytes) -> Any:

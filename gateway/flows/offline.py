@@ -28,18 +28,19 @@ class Keys:
         self._given = given
 
     def find(
-        self, key_id: str, actor: str | None, captured: object, now: datetime
+        self, key_id: str, actor: str | None, captured: object, now: datetime, *, is_for_us: bool = True
     ) -> tuple[ListedKey | None, str | None]:
         """Return a key and where it came from.
 
-        Key documents are actors, a list of actors, or an object from key id to PEM or Multikey.
+        Key documents are actors, a list of actors, or an object from key id to PEM or Multikey. ``is_for_us``:
+        the request was sent to this gateway, where no activity comes from ourselves.
         """
         for source, documents in (("given", self._given), ("capture", captured)):
             key = _among(documents, key_id, actor, now)
             if key is not None:
                 return key, source
-        if same_origin(key_id, self._kit.base):  # no activity comes from ourselves
-            if actor is not None:
+        if same_origin(key_id, self._kit.base):
+            if actor is not None and is_for_us:
                 return None, None
             account = self._kit.store.accounts.by_id(without_fragment(key_id))
             listed = _own(self._kit, account) if account is not None else ()

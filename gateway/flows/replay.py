@@ -82,7 +82,9 @@ def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None)
         actor = actor_of(document) if document is not None else None
     except (MalformedDocument, MalformedSignature) as error:
         return _unreadable(request, now, error)
-    key, source = keys.find(opened.key_id, actor, captured.keys, now) if opened.ok else (None, None)
+    is_for_us = same_origin(request.target, kit.base)
+    found = keys.find(opened.key_id, actor, captured.keys, now, is_for_us=is_for_us) if opened.ok else (None, None)
+    key, source = found
     foreign = actor is not None and not owner.may_speak(opened.key_id, actor)
     path = request.path_and_query.partition("?")[0]
     verdict = verify.close(opened, None if foreign else key, actor, is_collection=path.endswith(COLLECTIONS))

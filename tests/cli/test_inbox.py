@@ -125,6 +125,11 @@ def test_it_follows_where_requests_must_be_signed(tmp_path: Path) -> None:
             assert (accept["document"]["type"], accept["document"]["actor"]) == ("Accept", alice)
             assert accept["verdict"]["ok"], accept["verdict"]
             assert inbox.interrupt() == 0
+        kept = tmp_path / "arrivals.jsonl"
+        kept.write_text(inbox.out, "utf-8")
+        assert gateway.run("verify", str(kept)).code == 0  # the inbox is gone, what it knew of keys is in the capture
+        elsewhere = {"GATEWAY_BASE_URL": "https://else.example", "GATEWAY_DATA": str(tmp_path / "else")}
+        assert gateway.run("verify", str(kept), **elsewhere).code == 0
 
 
 def test_what_arrives_is_printed_a_line_each(tmp_path: Path, peer: Listening) -> None:
