@@ -189,18 +189,13 @@ class Asked:
         return urlunsplit(parts._replace(query=urlencode([*pairs, ("iss", kit.base)])))
 
 
-class WrongRequest(BadInput):
-    """A known app asks at an address of its own for what it cannot have; ``error`` is the word of RFC 6749."""
-
-    def __init__(self, asked: Asked, error: str) -> None:
-        """Keep what was asked: the person may tell the app."""
-        super().__init__(error, code=error.replace("_", "-"), detail=WRONG_REQUEST)
-        self.asked = asked
-        self.error = error
+def _wrong(error: str) -> BadInput:
+    """Return the problem for an error of RFC 6749, section 4.1.2.1."""
+    return BadInput(error, code=error.replace("_", "-"), detail=WRONG_REQUEST)
 
 
-def _asked(kit: Kit, given: Mapping[str, str]) -> Asked:
-    """Check a request; raise BadInput for the person to read.
+def _asked(kit: Kit, given: Mapping[str, str]) -> tuple[Asked, str | None]:
+    """Return a request and what is wrong with it (RFC 6749, section 4.1.2.1); raise BadInput for the person to read.
 
     Nobody is sent on to an address that anybody could have registered before they said so (RFC 9700, section 4.11.2).
     """
@@ -218,36 +213,35 @@ def _asked(kit: Kit, given: Mapping[str, str]) -> Asked:
     if len(asked.state) > MAX_STATE:
         raise BadInput(f"{len(asked.state)} characters of state", detail=WRONG_REQUEST)
     if given.get("response_type") != "code":
-        raise WrongRequest(asked, "unsupported_response_type")
+        return asked, "unsupported_response_type"
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked.challenge):
-        raise WrongRequest(asked, "invalid_request")
+        return asked, "invalid_request"
     if scopes is None or not set(scopes) <= set(app.scopes):
-        raise WrongRequest(asked, "invalid_scope")
-    return asked
+        return asked, "invalid_scope"
+    return asked, None
 
 
 async def ask(request: Request) -> Response:
     """Ask the person whether the app may act for them."""
     kit = kit_of(request)
-    try:
-        asked = _asked(kit, dict(request.query_params))
-    except WrongRequest as wrong:
-        if not prefers_html(request):
-            raise
-        return _told(request, wrong)
-    return _consent(request, asked, session_of(request))
+    asked, error = _asked(kit, dict(request.query_params))
+    if error is None:
+        return _consent(request, asked, session_of(request))
+    if not prefers_html(request):
+        raise _wrong(error)
+    return _told(request, asked, error)
 
 
-def _told(request: Request, wrong: WrongRequest) -> Response:
+def _told(request: Request, asked: Asked, error: str) -> Response:
     """Tell the person, who may take the error to the app: nobody is sent there without having said so."""
     values: dict[str, object] = {
-        "app": wrong.asked.app,
+        "app": asked.app,
         "detail": WRONG_REQUEST.in_language(language_of(request)),
-        "code": wrong.reason,
-        "back": wrong.asked.address(kit_of(request), error=wrong.error),
-        "back_to": wrong.asked.place,
+        "code": error,
+        "back": asked.address(kit_of(request), error=error),
+        "back_to": asked.place,
     }
-    response = page(request, "app_wrong.html", values, status=wrong.status)
+    response = page(request, "app_wrong.html", values, status=400)
     response.headers["cache-control"] = "no-store"
     return response
 
@@ -282,7 +276,9 @@ async def decide(request: Request) -> Response:
     """Take the person's answer; a sign-in code stands in for a session."""
     check_same_site(request)
     kit, given = kit_of(request), await read_form(request)
-    asked = _asked(kit, given)
+    asked, error = _asked(kit, given)
+    if error is not None:
+        raise _wrong(error)
     if given.get("decision") != "allow":
         return asked.back(kit, error="access_denied")
     account, session = session_of(request), None
