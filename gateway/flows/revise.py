@@ -94,11 +94,14 @@ def patched(
 def _withdraw(kit: Kit, account: Account, stored: Stored, addressed: Addressed) -> None:
     """Take a post back from whom it is no longer for: they must not get its new version, and lose the old one."""
     before = kit.store.objects.recipients(stored.id)
-    still = recipients.reach(kit, account, addressed.everyone, shared=True)
-    direct = recipients.reach(kit, account, addressed.everyone, shared=False)
-    inboxes = before if stored.visibility.is_open else {*still.inboxes, *direct.inboxes}
-    kit.store.objects.readdress(stored.id, stored.visibility, addressed.named, inboxes)
-    dropped = [inbox for inbox in before if inbox not in inboxes]
+    shared = recipients.reach(kit, account, addressed.everyone, shared=True).inboxes
+    direct = recipients.reach(kit, account, addressed.everyone, shared=False).inboxes
+    # One inbox a person, the one that it goes to from now on; whoever has it by another inbox keeps it.
+    narrow = direct if stored.visibility is Visibility.DIRECT else shared
+    kit.store.objects.readdress(
+        stored.id, stored.visibility, addressed.named, before if stored.visibility.is_open else narrow
+    )
+    dropped = [inbox for inbox in before if inbox not in {*shared, *direct}] if not stored.visibility.is_open else []
     if dropped:
         grave = tombstone(stored.id, stored.type, kit.clock.now())
         statements = stating.local_statements(kit, account, stored)

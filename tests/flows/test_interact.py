@@ -9,7 +9,7 @@ from flows.scenes import ALICE, arrives, follows, home_of, published, types
 from world import account
 
 from gateway.activitypub.addressing import Visibility
-from gateway.errors import Refused
+from gateway.errors import Refused, RemoteAnswer
 from gateway.flows import interact
 from gateway.jsonld.contexts import PUBLIC
 
@@ -120,3 +120,18 @@ async def test_a_block_ends_follows_and_can_be_taken_back(world: World) -> None:
     await world.drain()
     assert types(peer) == ["Block", "Undo"]
     assert not relations.blocks(ALICE, peer.me.id)
+
+
+async def test_whose_work_is_liked(world: World) -> None:
+    """An actor is its own work; of several authors the one on the document's server is told; a stranger's is none."""
+    home, alice = home_of(world)
+    peer = world.peer()
+    liked = await interact.interact(home.kit, alice, "Like", peer.me.id)
+    shared = labelled(peer, id=f"{peer.base}/notes/shared", attributedTo=["https://other.example/users/x", peer.me.id])
+    await interact.interact(home.kit, alice, "Like", shared)
+    await world.drain()
+    assert [like["object"] for like in peer.received] == [peer.me.id, shared]
+    assert liked.object == peer.me.id
+    foreign = labelled(peer, id=f"{peer.base}/notes/foreign", attributedTo="https://other.example/users/x")
+    with pytest.raises(RemoteAnswer):
+        await interact.interact(home.kit, alice, "Like", foreign)

@@ -11,7 +11,7 @@ from world import account
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import Draft
 from gateway.errors import BadInput, Gone, NotFound, Refused
-from gateway.flows import attach, publish, revise
+from gateway.flows import attach, client, publish, revise
 from gateway.preferences import Preferences
 
 if TYPE_CHECKING:
@@ -117,3 +117,25 @@ async def test_only_a_living_post_of_ones_own_is_changed(world: World) -> None:
     revise.delete(home.kit, alice, stored.id)
     with pytest.raises(Gone):
         await revise.edit(home.kit, alice, stored.id, text="x")
+
+
+async def test_a_post_is_taken_back_from_who_it_is_no_longer_for(world: World) -> None:
+    """Software narrows a public post to one person: followers elsewhere get a Delete, and never its new text."""
+    home, alice = home_of(world)
+    eve, bob = world.peer("other.example", "eve"), world.peer()
+    await follows(world, eve)
+    await follows(world, bob)
+    sent = await client.submit(home.kit, alice, {"type": "Note", "content": "for all"})
+    await world.drain()
+    assert types(eve) == types(bob) == ["Create"]
+    narrowed = {"id": sent.object, "content": "for Bob alone", "to": [bob.me.id], "cc": []}
+    await client.submit(home.kit, alice, {"type": "Update", "object": narrowed})
+    await world.drain()
+    assert types(eve) == ["Create", "Delete"]
+    assert "Bob alone" not in str(eve.received)
+    assert eve.received[-1]["object"]["contentUsage"] == eve.received[0]["contentUsage"]
+    assert types(bob) == ["Create", "Update"]
+    await client.submit(home.kit, alice, {"type": "Update", "object": {"id": sent.object, "content": "more for Bob"}})
+    await world.drain()
+    assert types(eve) == ["Create", "Delete"]
+    assert types(bob) == ["Create", "Update", "Update"]

@@ -199,3 +199,18 @@ def test_a_host_that_is_none(host: str) -> None:
     """A Host field that names no origin is no help."""
     with pytest.raises(MalformedDocument):
         read(json.dumps({**ROW, "target": "/x", "headers": [["Host", host]]}).encode())
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("localhost:8000", "http://localhost:8000"), ("a.localhost", "http://a.localhost"),
+        ("127.0.0.1:1", "http://127.0.0.1:1"), ("[::1]", "http://[::1]"), ("gw.example", "https://gw.example"),
+        ("10.0.0.1", "https://10.0.0.1"),
+    ],
+)  # fmt: skip
+def test_a_raw_request_to_this_machine_was_plain_http(host: str, origin: str) -> None:
+    """Nobody has a certificate for loopback names; everybody else is asked with https, unless a base says otherwise."""
+    content = f"GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    assert _only(content).request.target == f"{origin}/x"
+    assert _only(content, "http://gw.test").request.target == "http://gw.test/x"

@@ -258,3 +258,9 @@ async def test_the_answer_states_what_was_published(site: Site) -> None:
     stored = _made(site, answer)
     assert answer.header("content-usage") == stored.document["contentUsage"]
     assert "train-ai=y" in answer.header("content-usage")
+
+
+async def test_a_body_that_is_no_json_is_told_what_is_taken(site: Site) -> None:
+    """A 415 names the types that an outbox takes."""
+    problem = problem_of(await site.publish(b"x=1", content_type="application/x-www-form-urlencoded"), [415])
+    assert "application/activity+json" in problem["detail"]
