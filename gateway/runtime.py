@@ -21,6 +21,7 @@ from gateway.flows.deliver import deliver, pass_on
 from gateway.flows.find_recipient import find_recipient
 from gateway.flows.grant import SESSION_LIFE
 from gateway.flows.kit import Keyring, Kit
+from gateway.flows.pacing import paces
 from gateway.flows.settle import settle
 from gateway.ids import Tids
 from gateway.jobs.worker import Worker
@@ -156,6 +157,7 @@ def open_gateway(
         failed_fetches=Soft(clock, seconds=FAILED_FETCH_SECONDS, cap=SOFT_CAP),
         refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
         forwarded=Soft(clock, seconds=FORWARDED_SECONDS, cap=SOFT_CAP),
+        paces=paces(clock, settings),
         wake=bell.set,
     )
     flows = {"settle": settle, "deliver": deliver, "forward": pass_on, "address": find_recipient}

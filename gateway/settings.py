@@ -66,6 +66,14 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     retention_arrivals: int = Field(30, ge=1, description="Days that the bytes of settled arrivals are kept.")
     retention_jobs: int = Field(7, ge=1, description="Days that finished jobs are kept.")
+    limit_network: int = Field(
+        3000,
+        ge=0,
+        description="Unverified requests in five minutes from one network (/24, /56); 0: no limit.",
+    )
+    limit_peer: int = Field(
+        3000, ge=0, description="Verified requests in five minutes from one peer's domain; 0: no limit."
+    )
     contact: str = Field(
         "", description="Where a refused peer can appeal: a URL or mail address; default /about/policy."
     )

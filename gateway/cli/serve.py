@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ import uvicorn
 from gateway import __version__
 from gateway.cli.account import create_account
 from gateway.cli.output import Run, command
+from gateway.cli.protocol import BoundedProtocol
 from gateway.errors import SettingsError
 from gateway.flows.grant import create_token
 from gateway.observe import logs
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 2  # with the worker's own, Ctrl-C takes less than five
 BACKLOG = 1024
+MAX_FILES = 65_536
 DEFAULT_BASE = Settings.model_fields["base_url"].default
 
 
@@ -48,6 +51,7 @@ async def serve(
     settings = run.settings()
     logs.configure(settings.log_level)
     listener = listen(settings)
+    _take_more_files()
     gateway = open_gateway(settings)
     server = server_of(build(gateway))
     try:
@@ -58,6 +62,12 @@ async def serve(
     finally:
         await gateway.stop()
     logs.log().info(STOPPED)
+
+
+def _take_more_files() -> None:
+    """Raise the number of open files as far as the system lets us: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, MAX_FILES) if most >= 0 else MAX_FILES, most))
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
@@ -97,9 +107,9 @@ def _hear_uvicorn() -> None:
 
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        app, http="httptools", loop="auto", ws="none", lifespan="off", access_log=False, log_config=None,
+        app, http=BoundedProtocol, loop="auto", ws="none", lifespan="off", access_log=False, log_config=None,
         proxy_headers=False, server_header=False, date_header=True, timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=30, h11_max_incomplete_event_size=64 * 1024,
+        timeout_keep_alive=30,
     )  # fmt: skip
 
 

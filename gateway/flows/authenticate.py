@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.actor import keys_of
 from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
-from gateway.flows import discover
+from gateway.flows import discover, fetch
 from gateway.flows.moderate import enforce
+from gateway.flows.pacing import before_search, count_peer
 from gateway.flows.profile import profile_of
+from gateway.net.allowance import BEFORE_A_GET_IS_JUDGED, BEFORE_A_POST_IS_JUDGED, at_most
+from gateway.net.purpose import KEY
 from gateway.signatures import owner, verify
 from gateway.urls import origin_of, same_origin, without_fragment
 
@@ -40,10 +43,18 @@ async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = F
         verdict = verify.close(opened, _key(known, opened.key_id, kit.clock.now()), actor, is_collection=is_collection)
         if verdict.ok or kit.refetched.get(actor) is not None:
             return verdict
+    if known is None and kit.refetched.get(actor) is not None:
+        return verify.close(opened, None, actor)  # looked for a moment ago, and not there
+    domain = before_search(kit, actor)
+    with at_most(BEFORE_A_POST_IS_JUDGED):
+        search = discover.actor_at(kit, actor, purpose=KEY, scheme=opened.scheme)
+        fetched = await _sought(kit, actor, search)
     kit.refetched.put(actor, value=True)
-    fetched = await _sought(kit, actor, discover.actor_at(kit, actor))
     key = _key(fetched, opened.key_id, kit.clock.now()) if fetched is not None else None
-    return verify.close(opened, key, actor, is_collection=is_collection)
+    verdict = verify.close(opened, key, actor, is_collection=is_collection)
+    if verdict.ok:
+        kit.paces.keys.give_back(domain)
+    return verdict
 
 
 def _key(actor: RemoteActor, key_id: str, now: datetime) -> ListedKey | None:
@@ -57,10 +68,10 @@ async def _sought(kit: Kit, url: str, search: Awaitable[RemoteActor]) -> RemoteA
             return await search
     except TimeoutError as error:
         # Remembered like any failed fetch: a silent host costs one wait, not one for every request.
-        kit.failed_fetches.put(without_fragment(url), (0, 0))
+        kit.failed_fetches.put(without_fragment(url), 0)
         raise _passing(RemoteUnreachable(f"{url}: silent for {KEY_SECONDS:.0f} s")) from error
     except RemoteAnswer as error:
-        if error.remote_status >= 500 or error.remote_status in discover.PASSING or error.remote_status == 0:  # noqa: PLR2004 - RFC 9110
+        if error.remote_status >= 500 or error.remote_status in fetch.PASSING or error.remote_status == 0:  # noqa: PLR2004 - RFC 9110
             raise _passing(error) from error
         return None
     except RemoteUnreachable as error:
@@ -87,11 +98,17 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     verdict = _closed(kit, opened, known, is_collection=is_collection)
     if not verdict.ok and kit.refetched.get(opened.key_id) is None:
         # The key is unknown, was rotated, or a neighbour on the same host claims it: its own document decides.
-        found = await _owner_of(kit, opened.key_id)
+        domain = before_search(kit, opened.key_id)
+        with at_most(BEFORE_A_GET_IS_JUDGED):
+            search = discover.key_by_id(kit, opened.key_id, scheme=opened.scheme)
+            found = await _sought(kit, opened.key_id, search)
         kit.refetched.put(opened.key_id, value=True)
         verdict = _closed(kit, opened, found, is_collection=is_collection)
+        if verdict.ok:
+            kit.paces.keys.give_back(domain)
     if not verdict.ok:
         raise unauthenticated(verdict)
+    count_peer(kit, origin_of(verdict.actor))
     if verdict.scheme == "rfc9421":
         kit.store.peers.learn_rfc9421(origin_of(verdict.actor), kit.clock.now())
     return verdict.actor
@@ -111,10 +128,6 @@ def _one_of_us(kit: Kit, opened: Opened, *, is_collection: bool) -> str:
     if not verdict.ok:
         raise unauthenticated(verdict)
     return verdict.actor
-
-
-async def _owner_of(kit: Kit, key_id: str) -> RemoteActor | None:
-    return await _sought(kit, key_id, discover.key_by_id(kit, key_id))
 
 
 def unauthenticated(verdict: Verdict) -> NotAuthenticated:

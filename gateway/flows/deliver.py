@@ -17,6 +17,7 @@ from gateway.errors import RemoteUnreachable
 from gateway.flows.moderate import decision_about
 from gateway.jobs.retry import Again, next_try
 from gateway.jsonld import strict
+from gateway.net import purpose
 from gateway.observe.logs import log
 from gateway.observe.names import DELIVERY
 from gateway.policy.rules import Action
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from gateway.signatures.knock import Knock
     from gateway.store.work import Job
     from gateway.urls import Origin
-
-MAX_ANSWER = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ async def _knock(kit: Kit, letter: Letter, inbox: str, origin: Origin) -> tuple[
     takes = peer.takes_content_usage and bool(usage)
     tried = [knock.first(speaks_rfc9421=peer.speaks_rfc9421, takes_content_usage=takes)]
     while True:
-        answer = await kit.client.send(_signed(kit, letter, inbox, tried[-1], usage), limit=MAX_ANSWER)
+        answer = await kit.client.send(_signed(kit, letter, inbox, tried[-1], usage), purpose=purpose.DELIVERY)
         following = knock.after(tuple(tried), answer.status, answer.header("accept-signature"))
         if answer.ok or following is None:
             break

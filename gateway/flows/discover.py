@@ -5,76 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.actor import advertises_rfc9421, key_id
+from gateway.activitypub.actor import advertises_rfc9421
 from gateway.activitypub.negotiation import is_activity_type
-from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED, id_of, text_of
+from gateway.activitypub.properties import id_of, text_of
 from gateway.clock import parse_rfc3339
-from gateway.errors import MalformedDocument, RemoteAnswer, RemoteUnreachable
-from gateway.flows.moderate import decision_about, refused
+from gateway.errors import MalformedDocument, RemoteAnswer
+from gateway.flows.fetch import fetch
 from gateway.jsonld import strict
 from gateway.jsonld.expand import restructures
+from gateway.net.purpose import ACTOR, KEY, OBJECT
 from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
-from gateway.signatures import cavage, message, owner
+from gateway.signatures import owner
 from gateway.store.relations import RemoteActor
 from gateway.urls import origin_of, same_origin, without_fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gateway.flows.kit import Kit
     from gateway.net.client import Answer
-    from gateway.signatures.request import SignedRequest
-
-ACCEPT = f"{ACTIVITY_JSON}, {PROFILED}"
-GONE = frozenset({404, 410})
-PASSING = frozenset({408, 425, 429})
-
-
-def signer(kit: Kit, scheme: str, as_actor: str | None = None) -> Callable[[SignedRequest], list[tuple[str, str]]]:
-    """Return what signs a GET with a scheme (``cavage`` or ``rfc9421``), as the instance actor or one of ours."""
-
-    def sign(request: SignedRequest) -> list[tuple[str, str]]:
-        actor = as_actor or kit.instance_actor
-        how = message.sign if scheme == message.SCHEME else cavage.sign
-        return how(request, kit.keyring.get(actor), key_id(actor), kit.clock.now())
-
-    return sign
-
-
-async def fetch(kit: Kit, url: str, accept: str = ACCEPT, *, as_actor: str | None = None) -> Answer:
-    """GET ``url`` signed, with the other scheme after a 401; raise RemoteUnreachable or RemoteAnswer.
-
-    ``as_actor`` is one of ours who may see more than the instance actor. Failures are remembered for a
-    while, so that one bad URL costs its host one request. Our own host is never asked: what is ours is in
-    the store, and a stranger must not make us call ourselves.
-    """
-    if same_origin(url, kit.base):
-        raise RemoteAnswer(f"{url} is our own address", remote_status=404)
-    memory = url if as_actor is None else f"{as_actor} {url}"
-    remembered = kit.failed_fetches.get(memory)
-    if remembered is not None:
-        raise RemoteAnswer(f"{url} failed a moment ago", remote_status=remembered[0])
-    origin = origin_of(url)
-    decision = decision_about(kit, origin)
-    if decision.refuses:
-        raise refused(kit, origin, decision)
-    first = message.SCHEME if kit.store.peers.get(origin, kit.clock.now()).speaks_rfc9421 else cavage.SCHEME
-    other = cavage.SCHEME if first == message.SCHEME else message.SCHEME
-    try:
-        answer = await kit.client.get(url, accept=accept, sign=signer(kit, first, as_actor))
-        if answer.status == 401:  # noqa: PLR2004 - RFC 9110
-            answer = await kit.client.get(url, accept=accept, sign=signer(kit, other, as_actor))
-    except RemoteUnreachable:
-        kit.failed_fetches.put(memory, (0, 0))
-        raise
-    if answer.status != 200:  # noqa: PLR2004 - nothing else carries a document
-        kit.failed_fetches.put(memory, (answer.status, 0))
-        raise RemoteAnswer(
-            f"{url}: status {answer.status}",
-            remote_status=answer.status,
-            retry_after=answer.retry_after(kit.clock.now()),
-        )
-    return answer
+    from gateway.net.purpose import Purpose
 
 
 async def document_at(kit: Kit, url: str) -> tuple[Mapping[str, object], str]:
@@ -91,7 +39,7 @@ async def answer_at(kit: Kit, url: str, *, as_actor: str | None = None) -> tuple
     """
     wanted = without_fragment(url)
     for _attempt in range(2):
-        answer = await fetch(kit, wanted, as_actor=as_actor)
+        answer = await fetch(kit, wanted, OBJECT, as_actor=as_actor)
         document = read(answer)
         found = document.get("id")
         if found == answer.url:
@@ -116,10 +64,12 @@ def read(answer: Answer) -> dict[str, object]:
     return document
 
 
-async def actor_at(kit: Kit, actor_id: str, *, supersede: bool = False) -> RemoteActor:
+async def actor_at(
+    kit: Kit, actor_id: str, *, supersede: bool = False, purpose: Purpose = ACTOR, scheme: str | None = None
+) -> RemoteActor:  # fmt: skip
     """Fetch an actor at exactly its own id and keep it; raise RemoteAnswer when that is none."""
     wanted = without_fragment(actor_id)
-    answer = await fetch(kit, wanted)
+    answer = await fetch(kit, wanted, purpose, scheme=scheme)
     document = read(answer)
     if answer.url != wanted or document.get("id") != wanted or not owner.is_actor(document):
         raise RemoteAnswer(f"{actor_id} is no actor at its own id", remote_status=200)
@@ -169,14 +119,14 @@ async def known_actor(kit: Kit, actor_id: str) -> RemoteActor:
     return kit.store.relations.actor(actor_id) or await actor_at(kit, actor_id)
 
 
-async def key_by_id(kit: Kit, wanted: str) -> RemoteActor:
+async def key_by_id(kit: Kit, wanted: str, *, scheme: str | None = None) -> RemoteActor:
     """Return the actor that owns a key id, with at most two fetches: the key's document, then its owner."""
     url = without_fragment(wanted)
-    answer = await fetch(kit, url)
+    answer = await fetch(kit, url, KEY, scheme=scheme)
     document = read(answer)
     hint = owner.owner_hint(document)
     if hint is None or not same_origin(hint, wanted) or not same_origin(answer.url, wanted):
         raise RemoteAnswer(f"{wanted} names no owner on its own origin", remote_status=200)
     if hint == answer.url == url and document.get("id") == url and "inbox" in document:
         return keep_actor(kit, document)
-    return await actor_at(kit, hint)
+    return await actor_at(kit, hint, purpose=KEY, scheme=scheme)

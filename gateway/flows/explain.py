@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.errors import NotFound, RemoteAnswer
-from gateway.flows import discover, specimen, stating
+from gateway.flows import discover, fetch, specimen, stating
 from gateway.flows.heard import heard
 from gateway.flows.said import counted, limited, said_in
 from gateway.preferences import Auth, Category, Effective, Scope, combine
@@ -60,7 +60,7 @@ async def _fetched_statements(kit: Kit, url: str) -> tuple[Statement, ...]:
     try:
         document, answer = await discover.answer_at(kit, url)
     except RemoteAnswer as error:
-        if error.remote_status in discover.GONE:
+        if error.remote_status in fetch.GONE:
             raise NotFound(url) from error
         if error.remote_status != 200:  # noqa: PLR2004 - RFC 9110
             raise

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import id_of, ids_of, type_of
 from gateway.errors import BadUrl, GatewayError, Refused, RemoteAnswer
-from gateway.flows import discover
+from gateway.flows import discover, fetch
 from gateway.flows.queue import deliver_here, deliver_to, lane_of, look_up_later
 from gateway.flows.recipients import Reach, place
+from gateway.net.purpose import RECIPIENT
 from gateway.observe.names import DELIVERY
 from gateway.urls import origin_of, same_origin, without_fragment
 
@@ -59,7 +60,7 @@ async def _members(kit: Kit, sent: Sent, recipient: str) -> list[str]:
     """Return the actor itself, now known, or the members of a collection as its author may read it."""
     if kit.store.relations.actor(recipient) is not None:
         return [recipient]
-    answer = await discover.fetch(kit, without_fragment(recipient), as_actor=sent.actor)
+    answer = await fetch.fetch(kit, without_fragment(recipient), RECIPIENT, as_actor=sent.actor)
     document = discover.read(answer)
     if type_of(document) in COLLECTIONS and document.get("id") == answer.url:
         return await _items(kit, sent, document, answer.url)
@@ -74,14 +75,14 @@ async def _items(kit: Kit, sent: Sent, document: Mapping[str, object], url: str)
     if not listed and page_url is not None and same_origin(page_url, url):
         page = first if isinstance(first, dict) and "type" in first else None
         if page is None or not ids_of(page.get("orderedItems", page.get("items"))):
-            page = discover.read(await discover.fetch(kit, page_url, as_actor=sent.actor))
+            page = discover.read(await fetch.fetch(kit, page_url, RECIPIENT, as_actor=sent.actor))
         listed = ids_of(page.get("orderedItems", page.get("items")))
     return listed[:MAX_MEMBERS]
 
 
 def _is_passing(error: RemoteAnswer) -> bool:
     status = error.remote_status
-    return status == 0 or status in discover.PASSING or status >= 500  # noqa: PLR2004 - RFC 9110
+    return status == 0 or status in fetch.PASSING or status >= 500  # noqa: PLR2004 - RFC 9110
 
 
 def _give_up(kit: Kit, job: Job, recipient: str, error: GatewayError) -> None:

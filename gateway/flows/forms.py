@@ -14,6 +14,7 @@ from gateway.errors import BadUrl, GatewayError, MalformedDocument
 from gateway.flows import bounded
 from gateway.jsonld import strict
 from gateway.jsonld.requested import VIEWS, context_urls
+from gateway.net.purpose import CONTEXT
 from gateway.signatures.proof import canonical_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
 
 ACCEPT = "application/ld+json, application/json;q=0.9"
-MAX_CONTEXT = 512 * 1024
 MAX_FETCHED = 8
 
 
@@ -95,7 +95,7 @@ async def _fetched(kit: Kit, urls: Sequence[str]) -> tuple[dict[str, Any], dict[
 
 
 async def _context_at(kit: Kit, url: str) -> dict[str, object]:
-    answer = await kit.client.get(url, accept=ACCEPT, limit=MAX_CONTEXT)
+    answer = await kit.client.get(url, accept=ACCEPT, purpose=CONTEXT)
     media = (answer.header("content-type") or "none").partition(";")[0].strip().lower()
     if not answer.ok:
         raise MalformedDocument(f"status {answer.status} at {answer.url}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.webfinger import JRD, account_of, self_link
 from gateway.errors import BadInput, GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable, Text
-from gateway.flows.discover import GONE, known_actor
+from gateway.flows.discover import known_actor
+from gateway.flows.fetch import GONE
+from gateway.flows.moderate import not_refused
 from gateway.jsonld import strict
+from gateway.net.purpose import WEBFINGER
 from gateway.urls import same_origin
 
 if TYPE_CHECKING:
@@ -71,7 +75,7 @@ async def resolve(kit: Kit, text: str) -> RemoteActor:
 async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteActor:
     """Follow WebFinger to an actor, and back: the actor's host must confirm the handle."""
     url = f"{scheme}://{host}/.well-known/webfinger?resource=acct:{name}@{host}"
-    answer = await kit.client.get(url, accept=f"{JRD}, application/json")
+    answer = await _descriptor(kit, url)
     if answer.status in GONE:
         raise NotFound(f"@{name}@{host} does not exist")
     if not answer.ok:
@@ -83,12 +87,15 @@ async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteAc
     if actor.name.lower() != name:
         raise NotFound(f"{href} does not call itself {name}")
     if not same_origin(href, url):
-        back = await kit.client.get(
-            f"{actor.origin}/.well-known/webfinger?resource=acct:{name}@{host}", accept=f"{JRD}, application/json"
-        )
+        back = await _descriptor(kit, f"{actor.origin}/.well-known/webfinger?resource=acct:{name}@{host}")
         if not back.ok or _self_link(back) != href:
             raise NotFound(f"{actor.origin} does not confirm @{name}@{host}")
     return actor
+
+
+async def _descriptor(kit: Kit, url: str) -> Answer:
+    hop = functools.partial(not_refused, kit)
+    return await kit.client.get(url, accept=f"{JRD}, application/json", purpose=WEBFINGER, hop=hop)
 
 
 def _self_link(answer: Answer) -> str | None:

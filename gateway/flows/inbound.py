@@ -11,6 +11,7 @@ from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
 from gateway.flows.deposit import owner_of_inbox, put
 from gateway.flows.moderate import decision_about, enforce, refused
+from gateway.flows.pacing import count_peer
 from gateway.jsonld import strict
 from gateway.observe.names import ARRIVAL
 from gateway.signatures import verify
@@ -57,6 +58,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     verdict = await judge(kit, opened, actor)
     if not verdict.ok:
         raise unauthenticated(verdict)
+    count_peer(kit, origin)
     activity_id = id_checked(document, actor)
     if judge_labels(kit, document, verdict, request) is not None:
         decision = decision_about(kit, origin)

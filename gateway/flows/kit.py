@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.clock import Clock
+    from gateway.flows.pacing import Paces
     from gateway.ids import Tids
     from gateway.jsonld.contexts import Contexts
     from gateway.media.files import Files
@@ -69,9 +70,10 @@ class Kit:
     contexts: Contexts
     schemas: Mapping[str, bytes]
     files: Files
-    failed_fetches: Soft[tuple[int, int]]
+    failed_fetches: Soft[int]
     refetched: Soft[bool]
     forwarded: Soft[int]
+    paces: Paces
     wake: Callable[[], None]
 
     @property

@@ -12,7 +12,7 @@ from gateway.activitypub.labels import label, with_context
 from gateway.activitypub.properties import only_id
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import Gone, NotFound, RemoteAnswer
-from gateway.flows import discover, stating
+from gateway.flows import discover, fetch, stating
 from gateway.flows.profile import profile_of
 from gateway.flows.said import limited, said_in
 from gateway.flows.see import may_see, may_see_activity
@@ -46,7 +46,7 @@ async def fetch_for(kit: Kit, account: Account, url: str) -> Found:
     try:
         document, answer = await discover.answer_at(kit, wanted, as_actor=account.id)
     except RemoteAnswer as error:
-        raise (NotFound(wanted) if error.remote_status in discover.GONE else error) from error
+        raise (NotFound(wanted) if error.remote_status in fetch.GONE else error) from error
     author = discover.author_of(only_id(document.get("attributedTo", document.get("actor"))) or answer.url)
     said = kit.reader().whole(document, (), answer.url, author, None).statements
     heard = said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)

@@ -54,6 +54,13 @@ def enforce(kit: Kit, origin: Origin, event: str) -> Decision:
     return decision
 
 
+def not_refused(kit: Kit, origin: Origin) -> None:
+    """Raise Refused for a refused peer: said of every hop of a fetch."""
+    decision = decision_about(kit, origin)
+    if decision.refuses:
+        raise refused(kit, origin, decision)
+
+
 def stop_deliveries(kit: Kit, origins: Iterable[Origin]) -> int:
     """Drop what is queued for those peers that are refused now; return how many deliveries that were."""
     stopped = 0

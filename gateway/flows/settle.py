@@ -13,8 +13,10 @@ from gateway.flows.deposit import deposit
 from gateway.flows.forward import audience_of_ours, forward
 from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
+from gateway.flows.pacing import before_errand
 from gateway.flows.said import said_in
 from gateway.jsonld import strict
+from gateway.net.allowance import AN_ACTIVITY, at_most
 from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
 from gateway.preferences import Auth
@@ -48,9 +50,10 @@ async def settle(kit: Kit, job: Job) -> None:
         _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
         return
     heard = list(_from_headers(kit, row, activity))
-    known, done = await _decide(kit, activity, heard)
-    # What our own activities state comes from what is known here: an echo adds nothing.
-    audience = await audience_of_ours(kit, row, activity)
+    with at_most(AN_ACTIVITY):
+        known, done = await _decide(kit, activity, heard)
+        # What our own activities state comes from what is known here: an echo adds nothing.
+        audience = await audience_of_ours(kit, row, activity)
     statements = () if ours else (*activity.statements, *heard)
     with kit.store.transaction():
         for effect in done:
@@ -90,6 +93,7 @@ async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple
         stranger = _stranger(kit, found)
         if wanted is None and stranger is None:
             return known, found
+        before_errand(kit, origin_of(activity.actor), wanted or str(stranger))
         try:
             if wanted is None:
                 await discover.actor_at(kit, str(stranger))

@@ -11,7 +11,8 @@ from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
 from gateway.carriers import http_headers
 from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import BadInput, NotAuthenticated, NotFound, Refused, RemoteAnswer, Text
-from gateway.flows import discover, handles, look
+from gateway.flows import fetch, handles, look
+from gateway.net.purpose import SPECIMEN
 from gateway.urls import same_origin, without_fragment
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ async def fetched(
             body=orjson.dumps(document), url=url, content_type=ACTIVITY_JSON,
             headers=tuple(http_headers.render(combined_at_home(statements), kit.policy_url)),
         )  # fmt: skip
-    sign = discover.signer(kit, scheme, as_actor) if scheme is not None else None
-    answer = await kit.client.get(url, accept=f"{ACTIVITY_JSON}, {PROFILED}", sign=sign)
-    if answer.status in discover.GONE:
+    sign = fetch.signer(kit, scheme, as_actor) if scheme is not None else None
+    answer = await kit.client.get(url, accept=f"{ACTIVITY_JSON}, {PROFILED}", purpose=SPECIMEN, sign=sign)
+    if answer.status in fetch.GONE:
         raise NotFound(f"{url}: status {answer.status}")
     if not answer.ok:
         raise _refusal(url, answer.status, answer.body)

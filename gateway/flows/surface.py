@@ -18,6 +18,7 @@ from gateway.errors import BadUrl, GatewayError, MalformedDocument
 from gateway.flows.accuse import contradictions_in
 from gateway.ids import ALPHABET, LENGTH
 from gateway.jsonld import strict
+from gateway.net.purpose import PAGE
 from gateway.preferences import Auth, Declarant, DeclarantKind, Scope, Subject
 from gateway.urls import Origin, origin_of, request_target
 
@@ -49,7 +50,7 @@ class Look:
 async def look_at(kit: Kit, origin: Origin, url: str, *, named: bool = False) -> Look | None:
     """Fetch one page without a signature, as anybody would; None when it is not the peer's own answer."""
     try:
-        answer = await kit.client.get(url, accept=ACCEPT)
+        answer = await kit.client.get(url, accept=ACCEPT, purpose=PAGE)
     except (GatewayError, BadUrl):
         return None
     if origin_of(answer.url) != origin:

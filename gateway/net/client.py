@@ -7,6 +7,7 @@ no credentials in URLs; ports other than 443 only where they are listed.
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ import httpcore
 import httpx
 
 from gateway.errors import AddressRefused, BadUrl, RemoteAnswer, RemoteUnreachable
+from gateway.net import allowance
+from gateway.net.guard import METER, Meter
 from gateway.signatures.request import SignedRequest
 from gateway.signatures.window import from_http_date
 from gateway.urls import DEFAULT_PORTS, origin_of, to_uri, without_fragment
@@ -24,15 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from gateway.net.purpose import Purpose
     from gateway.urls import Origin
 
-MAX_REDIRECTS = 3
-MAX_ANSWER = 1024 * 1024
 MAX_HEADERS = 100
-CONNECT_SECONDS = 10.0
-TOTAL_SECONDS = 30.0
+HEADER_BYTES = 128 * 1024  # of an answer, interim answers included
+CONNECT_SECONDS = 5.0  # each of: resolving, connecting, TLS
 LONGEST_RETRY_AFTER = 24 * 3600
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SPLITTING = re.compile(r"%0[0ad]", re.IGNORECASE)
 _FAULTS = (
     httpx.HTTPError,
     httpx.InvalidURL,
@@ -85,6 +88,8 @@ class UrlPolicy:
     def check(self, url: str) -> Origin:
         """Return the origin of ``url``; raise AddressRefused or BadUrl when it may not be asked."""
         origin = origin_of(url)
+        if _SPLITTING.search(url):
+            raise AddressRefused(f"an encoded line break or NUL: {url[:80]}")
         if origin.scheme == "http" and not self.takes_http:
             raise AddressRefused(f"plain http: {origin}")
         own = origin.port == DEFAULT_PORTS[origin.scheme]
@@ -100,27 +105,38 @@ class Client:
         """Take the URL policy, the transport that guards addresses, and how to introduce ourselves."""
         self.policy = policy
         self._agent = user_agent
-        timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
-        self._http = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
+        self._http = httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
 
-    async def send(self, request: SignedRequest, *, limit: int = MAX_ANSWER, seconds: float = TOTAL_SECONDS) -> Answer:
+    async def send(self, request: SignedRequest, *, purpose: Purpose) -> Answer:
         """Send one request and read a bounded answer; raise RemoteUnreachable or a kind of it."""
-        self.policy.check(request.target)
-        headers = [("user-agent", self._agent), ("accept-encoding", "identity"), *request.headers]
-        outgoing = self._http.build_request(
-            request.method, without_fragment(request.target), headers=headers, content=request.body or None
-        )
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self._http.send(outgoing, stream=True)
-                try:
-                    body = await _read(answer, limit)
-                finally:
-                    await answer.aclose()
+            async with asyncio.timeout(purpose.seconds):
+                return await self._exchange(request, purpose)
         except TimeoutError as error:
-            raise RemoteUnreachable(f"{request.target}: no answer within {seconds:.0f} s") from error
+            raise RemoteUnreachable(f"{request.target}: no answer within {purpose.seconds:.0f} s") from error
+
+    async def _exchange(self, request: SignedRequest, purpose: Purpose) -> Answer:
+        self.policy.check(request.target)
+        allowance.spend(request.target)
+        outgoing = self._http.build_request(
+            request.method,
+            without_fragment(request.target),
+            headers=[("user-agent", self._agent), ("accept-encoding", "identity"), *request.headers],
+            content=request.body or None,
+            timeout=httpx.Timeout(purpose.idle, connect=CONNECT_SECONDS),
+        )
+        counted = METER.set(Meter(purpose.limit + HEADER_BYTES))
+        try:
+            answer = await self._http.send(outgoing, stream=True)
+            try:
+                _check_media(answer, purpose)
+                body = await _read(answer, purpose.limit)
+            finally:
+                await answer.aclose()
         except _FAULTS as error:
             raise RemoteUnreachable(f"{request.target}: {error!r}") from error
+        finally:
+            METER.reset(counted)
         return Answer(
             url=without_fragment(request.target),
             status=answer.status_code,
@@ -133,21 +149,41 @@ class Client:
         url: str,
         *,
         accept: str,
+        purpose: Purpose,
         sign: Callable[[SignedRequest], list[tuple[str, str]]] | None = None,
-        limit: int = MAX_ANSWER,
+        hop: Callable[[Origin], None] | None = None,
     ) -> Answer:
-        """GET with at most three redirects, each hop checked and signed afresh."""
+        """GET with the redirects of its purpose, each checked and signed afresh, all within its time.
+
+        ``hop`` is told each origin before it is asked, and may raise: a refused peer is refused behind a redirect, too.
+        """
+        try:
+            async with asyncio.timeout(purpose.seconds):
+                return await self._follow(url, accept, purpose, sign, hop)
+        except TimeoutError as error:
+            raise RemoteUnreachable(f"{url}: no answer within {purpose.seconds:.0f} s") from error
+
+    async def _follow(
+        self,
+        url: str,
+        accept: str,
+        purpose: Purpose,
+        sign: Callable[[SignedRequest], list[tuple[str, str]]] | None,
+        hop: Callable[[Origin], None] | None,
+    ) -> Answer:
         target = to_uri(without_fragment(url))
-        for _hop in range(MAX_REDIRECTS + 1):
+        for _hop in range(purpose.redirects + 1):
+            if hop is not None:
+                hop(origin_of(target))
             request = SignedRequest(method="GET", target=target, headers=(("accept", accept),))
             if sign is not None:
                 request = request.with_headers(*sign(request))
-            answer = await self.send(request, limit=limit)
+            answer = await self._exchange(request, purpose)
             location = answer.header("location")
             if answer.status not in REDIRECTS or location is None:
                 return answer
             target = self._next(target, location)
-        raise RemoteAnswer(f"{url}: more than {MAX_REDIRECTS} redirects", remote_status=310)
+        raise RemoteAnswer(f"{url}: more than {purpose.redirects} redirects", remote_status=allowance.EXHAUSTED)
 
     def _next(self, target: str, location: str) -> str:
         try:
@@ -162,6 +198,13 @@ class Client:
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
+
+
+def _check_media(answer: httpx.Response, purpose: Purpose) -> None:
+    """Refuse a type that this purpose has no use for before its body is read."""
+    media = answer.headers.get("content-type", "none").partition(";")[0].strip().lower()
+    if purpose.media and answer.status_code == 200 and media not in purpose.media:  # noqa: PLR2004 - RFC 9110
+        raise RemoteAnswer(f"{answer.url} is {media[:80]}, no answer for {purpose.name}", remote_status=200)
 
 
 async def _read(answer: httpx.Response, limit: int) -> bytes:

@@ -11,16 +11,22 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpcore
 
 from gateway.errors import AddressRefused, RemoteUnreachable
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Sequence
 
-MAX_ADDRESSES = 16
+MAX_ADDRESSES = 64  # every answer is checked; a name with more is no server
+MAX_DIALLED = 2  # of each family, as Mastodon does
+DNS_SECONDS = 5.0
+DNS_THREADS = 16  # a resolver that hangs must not hold the threads of anybody else
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _FORBIDDEN_4 = tuple(
@@ -40,6 +46,37 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
+# Names that mean something only on some networks, or nothing anywhere (RFC 6761, 6762, 7686, 8375, 9476).
+_SPECIAL_NAMES = frozenset(
+    {"localhost", "local", "localdomain", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa",
+     "onion", "i2p", "alt", "test", "invalid"}
+)  # fmt: skip
+
+
+def is_special_name(host: str) -> bool:
+    """Tell whether a name cannot be somebody's public server: one label alone, or a special-use domain."""
+    name = host.lower().removesuffix(".")
+    if ":" in name or name.replace(".", "").isdigit():
+        return False  # a literal: its address decides
+    return "." not in name or any(name == special or name.endswith(f".{special}") for special in _SPECIAL_NAMES)
+
+
+class Meter:
+    """How many bytes one request may still read off the wire, headers and interim answers included."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+
+    def count(self, size: int) -> None:
+        """Count bytes; raise httpcore's ReadError when there are too many."""
+        self.left -= size
+        if self.left < 0:
+            raise httpcore.ReadError("more bytes than the answer may have")
+
+
+METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
+
+
 class Resolver(Protocol):
     """Turns a host name into addresses."""
 
@@ -49,13 +86,19 @@ class Resolver(Protocol):
 
 
 class SystemResolver:
-    """The machine's own resolver."""
+    """The machine's own resolver, on threads of its own."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="dns")
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         """Return each address once, in the order the system prefers."""
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _look_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 class AddressPolicy:
@@ -70,12 +113,20 @@ class AddressPolicy:
             address = ipaddress.ip_address(text.partition("%")[0])
         except ValueError:
             return False
-        inner = _embedded(address)
-        if any(address in network for network in self._allowed if network.version == address.version):
+        if self.is_opened(text):
             return True
+        inner = _embedded(address)
         if inner is not None and not self.permits(str(inner)):
             return False
         return _is_global(address)
+
+    def is_opened(self, text: str) -> bool:
+        """Tell whether the admin opened this very address."""
+        try:
+            address = ipaddress.ip_address(text.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._allowed if network.version == address.version)
 
 
 def _is_global(address: Address) -> bool:
@@ -98,6 +149,39 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
     return None
 
 
+class GuardedStream(httpcore.AsyncNetworkStream):
+    """A connection whose bytes are counted against the request that reads them."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        """Read and count; raise httpcore.ReadError when the answer is longer than its purpose allows."""
+        found = await self._inner.read(max_bytes, timeout)
+        meter = METER.get()
+        if meter is not None:
+            meter.count(len(found))
+        return found
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
+        """Write."""
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._inner.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None  # noqa: ASYNC109 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:  # fmt: skip
+        """Return the same connection under TLS."""
+        return GuardedStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what httpcore wants to know about the socket."""
+        return self._inner.get_extra_info(info)
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves once, checks every address, dials a checked one: what was judged is what is connected."""
 
@@ -114,27 +198,42 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to ``host``; raise AddressRefused when any of its addresses is forbidden."""
-        addresses = await self._checked(host, port, timeout)
+        """Connect to ``host`` within ``timeout`` seconds; raise AddressRefused when one is forbidden."""
+        addresses = await self._checked(host, port)
         problem: Exception | None = None
-        for address in addresses:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                problem = error
-        raise RemoteUnreachable(f"{host}: {problem}")
-
-    async def _checked(self, host: str, port: int, seconds: float | None) -> Sequence[str]:
         try:
-            async with asyncio.timeout(seconds):
-                addresses = list(await self._resolver.resolve(host, port))[:MAX_ADDRESSES]
+            async with asyncio.timeout(timeout):
+                for address in addresses:
+                    try:
+                        return GuardedStream(
+                            await self._inner.connect_tcp(address, port, None, local_address, socket_options)
+                        )
+                    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                        problem = error
+        except TimeoutError as error:
+            problem = problem or error
+        raise RemoteUnreachable(f"{host}: {problem or 'no answer'}")
+
+    async def _checked(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses to dial, at most two of each family; every address of the name was checked."""
+        try:
+            async with asyncio.timeout(DNS_SECONDS):
+                addresses = list(await self._resolver.resolve(host, port))
         except (OSError, UnicodeError, TimeoutError) as error:
             raise RemoteUnreachable(f"{host} does not resolve: {error}") from error
         if not addresses:
             raise RemoteUnreachable(f"{host} has no address")
-        if forbidden := [address for address in addresses if not self._policy.permits(address)]:
-            raise AddressRefused(f"{host} resolves to {forbidden[0]}")
-        return addresses
+        if len(addresses) > MAX_ADDRESSES:
+            raise AddressRefused(f"{host} has {len(addresses)} addresses")
+        special = is_special_name(host)
+        for address in addresses:
+            if not self._policy.permits(address) or (special and not self._policy.is_opened(address)):
+                raise AddressRefused(f"{host} resolves to {address}")
+        families: dict[bool, list[str]] = {True: [], False: []}
+        for address in addresses:
+            families[":" in address].append(address)
+        dialled = {*families[True][:MAX_DIALLED], *families[False][:MAX_DIALLED]}
+        return [address for address in addresses if address in dialled]
 
     async def connect_unix_socket(
         self,

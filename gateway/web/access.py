@@ -9,6 +9,7 @@ from gateway.flows import authenticate, grant
 from gateway.flows.see import may_see
 from gateway.signatures.verify import is_signed
 from gateway.web.context import kit_of, signed_request
+from gateway.web.pace import verified, wrong
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -32,7 +33,9 @@ async def requester(request: Request, *, is_collection: bool = False) -> str | N
         return check_scope(token, grant.READ).account
     if is_unsigned(request) and not kit.settings.authorized_fetch:
         return None
-    return await authenticate.authenticate(kit, signed_request(request), is_collection=is_collection)
+    actor = await authenticate.authenticate(kit, signed_request(request), is_collection=is_collection)
+    verified(request)
+    return actor
 
 
 def is_unsigned(request: Request) -> bool:
@@ -67,7 +70,9 @@ def token_of(request: Request) -> Token | None:
         raise NotAuthenticated("no bearer token", code="token-missing")
     token = grant.token_behind(kit_of(request), secret.strip())
     if token is None or grant.SESSION in token.scopes:
+        wrong(request)
         raise NotAuthenticated("unknown or revoked token", code="token-invalid")
+    verified(request)
     return token
 
 

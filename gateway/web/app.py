@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -27,6 +28,7 @@ from gateway.web import (
     vocabulary,
 )
 from gateway.web.middleware import Bounds, Dress
+from gateway.web.pace import Paced
 
 if TYPE_CHECKING:
     from gateway.runtime import Gateway
@@ -95,11 +97,12 @@ ROUTES = [
 ]
 
 # Outermost first.
-MIDDLEWARE = [Middleware(Dress), Middleware(Bounds)]
+MIDDLEWARE = [Middleware(Dress), Middleware(Bounds), Middleware(Paced)]
 
 RENDERERS = {
     GatewayError: problems.on_gateway_error,
     HTTPException: problems.on_http_exception,
+    ClientDisconnect: problems.on_hang_up,
     Exception: problems.on_crash,
 }
 

@@ -18,6 +18,7 @@ from gateway.observe.logs import log
 from gateway.observe.names import ARRIVAL
 from gateway.web.access import account_of, check_visible, is_unsigned, requester
 from gateway.web.context import client_address, kit_of, prefers_html, read_body, signed_request
+from gateway.web.pace import verified
 from gateway.web.respond import VARY, document_response
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ async def _take(request: Request) -> inbound.Received:
     if not is_activity_type(request.headers.get("content-type", "")):
         raise UnsupportedMediaType(request.headers.get("content-type", "")[:100])
     body = await read_body(request)
-    return await inbound.receive(kit_of(request), signed_request(request, body))
+    received = await inbound.receive(kit_of(request), signed_request(request, body))
+    if received.scheme:
+        verified(request)
+    return received
 
 
 async def instance_actor(request: Request) -> Response:

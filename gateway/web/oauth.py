@@ -24,8 +24,9 @@ from gateway.urls import try_origin
 from gateway.web.access import check_same_site, session_of
 from gateway.web.context import kit_of, language_of, prefers_html, read_body, read_form
 from gateway.web.middleware import CSP
+from gateway.web.pace import may_try, wrong
 from gateway.web.pages import page
-from gateway.web.sign_in import remember
+from gateway.web.sign_in import remember, used
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -283,7 +284,7 @@ async def decide(request: Request) -> Response:
         return asked.back(kit, error="access_denied")
     account, session = session_of(request), None
     if given.get("code"):
-        signed_in = grant.sign_in(kit, given["code"].strip().rpartition("code=")[2])
+        signed_in = used(request, given["code"].strip().rpartition("code=")[2])
         if signed_in is None:
             return _consent(request, asked, None, wrong=True)
         account, session = signed_in
@@ -312,6 +313,7 @@ async def token(request: Request) -> Response:
     uri = given.get("redirect_uri") or (app.redirect_uris[0] if len(app.redirect_uris) == 1 else "")
     made = grant.exchange(kit, app, given.get("code", ""), redirect_uri=uri, verifier=verifier)
     if made is None:
+        wrong(request)
         return _error(400, "invalid_grant", "the code is unknown, used, too old, or was given for something else")
     given_token, secret = made
     document = {
@@ -326,12 +328,16 @@ async def token(request: Request) -> Response:
 
 async def _authenticated(request: Request) -> tuple[Mapping[str, str], App] | Response:
     """Return the fields of a form and the app that sent it, or the error (RFC 6749, section 5.2)."""
+    may_try(request)
     try:
         given = await read_form(request)
     except (UnsupportedMediaType, BadInput):
         return _error(400, "invalid_request", "the body is a form (application/x-www-form-urlencoded)")
     app = _client(request, given)
-    return (given, app) if app is not None else _error(401, "invalid_client", "unknown client, or wrong secret")
+    if app is None:
+        wrong(request)
+        return _error(401, "invalid_client", "unknown client, or wrong secret")
+    return given, app
 
 
 def _client(request: Request, given: Mapping[str, str]) -> App | None:

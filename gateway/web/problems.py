@@ -61,6 +61,10 @@ def render_error(request: Request, error: GatewayError) -> Response:
     if error.status == 401:  # noqa: PLR2004 - RFC 9110
         headers["www-authenticate"] = "Signature, Bearer"
         headers["accept-signature"] = CHALLENGE
+    limit = dict(error.extra).get("limit")
+    if isinstance(limit, dict):
+        headers["ratelimit-policy"] = f'"{limit["name"]}";q={limit["quota"]};w={limit["window"]}'
+        headers["ratelimit"] = f'"{limit["name"]}";r=0;t={limit["reset"]}'
     if error.reason == "insufficient-scope":
         headers["www-authenticate"] = 'Bearer error="insufficient_scope"'
     document = problem_document(request, error)
@@ -95,6 +99,12 @@ def _methods_at(request: Request) -> list[str]:
     """Return every method that some route takes at this address: the framework names those of the first one only."""
     routes = [r for r in request.app.routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE]
     return sorted({method for route in routes for method in route.methods or ()})
+
+
+def on_hang_up(request: Request, error: Exception) -> Response:
+    """Answer nobody: whoever asked is gone before the request was whole."""
+    del error
+    return render_error(request, errors.BadInput("hung up"))
 
 
 def on_crash(request: Request, error: Exception) -> Response:

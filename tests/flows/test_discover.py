@@ -9,7 +9,8 @@ from flows.scenes import home_of
 from world import BASE
 
 from gateway.errors import AddressRefused, Refused, RemoteAnswer, RemoteUnreachable
-from gateway.flows import discover, moderate
+from gateway.flows import discover, fetch, moderate
+from gateway.net.purpose import OBJECT
 from gateway.policy.rules import Action
 from gateway.runtime import FAILED_FETCH_SECONDS
 from gateway.signatures.message import ADVERTISED
@@ -97,15 +98,15 @@ async def test_failures_are_remembered_for_a_while(world: World, status: int) ->
     peer = world.peer()
     peer.serve("/x", "", status=status, retry_after="60")
     with pytest.raises(RemoteAnswer) as first:
-        await discover.fetch(home.kit, f"{PEER}/x")
+        await fetch.fetch(home.kit, f"{PEER}/x", OBJECT)
     assert (first.value.remote_status, first.value.retry_after) == (status, 60)
     with pytest.raises(RemoteAnswer) as second:
-        await discover.fetch(home.kit, f"{PEER}/x")
+        await fetch.fetch(home.kit, f"{PEER}/x", OBJECT)
     assert second.value.remote_status == status
     assert len(peer.gets) == 1
     world.clock.forward(seconds=FAILED_FETCH_SECONDS)
     with pytest.raises(RemoteAnswer):
-        await discover.fetch(home.kit, f"{PEER}/x")
+        await fetch.fetch(home.kit, f"{PEER}/x", OBJECT)
     assert len(peer.gets) == 2
 
 
@@ -114,7 +115,7 @@ async def test_a_silent_host_is_remembered_too(world: World) -> None:
     home, _ = home_of(world)
     for _ in range(2):
         with pytest.raises(RemoteUnreachable):
-            await discover.fetch(home.kit, "https://silent.example/x")
+            await fetch.fetch(home.kit, "https://silent.example/x", OBJECT)
     assert len(world.board.requests) == 1
 
 
@@ -122,7 +123,7 @@ async def test_we_never_call_ourselves(world: World) -> None:
     """Our own address is answered without a request."""
     home, _ = home_of(world)
     with pytest.raises(RemoteAnswer, match="our own address"):
-        await discover.fetch(home.kit, f"{BASE}/users/alice")
+        await fetch.fetch(home.kit, f"{BASE}/users/alice", OBJECT)
     assert world.board.requests == []
 
 
@@ -132,7 +133,7 @@ async def test_refused_peers_are_not_asked(world: World) -> None:
     world.peer()
     moderate.set_rule(home.kit, "peer.example", Action.REFUSE)
     with pytest.raises(Refused):
-        await discover.fetch(home.kit, f"{PEER}/x")
+        await fetch.fetch(home.kit, f"{PEER}/x", OBJECT)
     assert world.board.requests == []
 
 
@@ -236,5 +237,5 @@ async def test_plain_http_is_refused_before_anything_is_sent(world: World) -> No
     """A public gateway does not fetch over plain http."""
     home, _ = home_of(world)
     with pytest.raises(AddressRefused):
-        await discover.fetch(home.kit, "http://peer.example/x")
+        await fetch.fetch(home.kit, "http://peer.example/x", OBJECT)
     assert world.board.requests == []

@@ -8,7 +8,8 @@ import pytest
 from world import World, account
 
 from gateway.activitypub.properties import ACTIVITY_JSON
-from gateway.flows import discover
+from gateway.flows import fetch
+from gateway.net.purpose import ACTOR
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 async def status(kit: Kit, url: str, scheme: str) -> int:
     """Return what our own signed GET is answered with."""
-    return (await kit.client.get(url, accept=ACTIVITY_JSON, sign=discover.signer(kit, scheme))).status
+    return (await kit.client.get(url, accept=ACTIVITY_JSON, purpose=ACTOR, sign=fetch.signer(kit, scheme))).status
 
 
 @pytest.mark.parametrize("scheme", ["cavage", "rfc9421"])

@@ -11,6 +11,7 @@ from world import BASE, account
 
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.note import MAX_ALT, MAX_TEXT, Draft
+from gateway.activitypub.webfinger import JRD
 from gateway.errors import BadInput, RemoteAnswer, UnsupportedMediaType
 from gateway.flows import moderate, publish
 from gateway.flows.attach import Upload, safe_name
@@ -105,7 +106,7 @@ async def test_mentions_are_resolved_and_addressed(world: World) -> None:
     carol, gone = account(home, "carol"), account(home, "gone", deleted=world.clock.now())
     peer = world.peer()
     link = {"rel": "self", "type": "application/activity+json", "href": peer.me.id}
-    peer.serve("/.well-known/webfinger?resource=acct:bob@peer.example", json.dumps({"links": [link]}))
+    peer.serve("/.well-known/webfinger?resource=acct:bob@peer.example", json.dumps({"links": [link]}), content_type=JRD)
     text = "@bob@peer.example @carol@gw.example @gone@gw.example @nobody@gw.example @x@silent.example"
     stored = await published(home, alice, text)
     assert stored.document["cc"] == [f"{alice.id}/followers", peer.me.id, carol.id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ import pytest
 from net.answers import Silent, Told
 
 from gateway.errors import AddressRefused, BadUrl, RemoteAnswer, RemoteUnreachable
-from gateway.net.client import LONGEST_RETRY_AFTER, MAX_HEADERS, MAX_REDIRECTS, Answer, Client, UrlPolicy
+from gateway.net.client import LONGEST_RETRY_AFTER, MAX_HEADERS, Answer, Client, UrlPolicy
+from gateway.net.purpose import PAGE
 from gateway.signatures.request import SignedRequest
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ async def got(transport: httpx.AsyncBaseTransport, url: str = URL, limit: int = 
     """GET ``url``."""
     used = client(transport)
     try:
-        return await used.get(url, accept="text/html", limit=limit)
+        return await used.get(url, accept="text/html", purpose=replace(PAGE, limit=limit))
     finally:
         await used.close()
 
@@ -80,7 +82,7 @@ async def test_a_signed_post_goes_out_as_signed() -> None:
     transport = always(202, b"")
     headers = (("content-type", "application/activity+json"), ("date", "x"))
     request = SignedRequest(method="POST", target=f"{URL}?a=%2F&b=1", headers=headers, body=b'{"x":1}')
-    await client(transport).send(request)
+    await client(transport).send(request, purpose=PAGE)
     sent = transport.requests[0]
     assert (sent.method, sent.url.raw_path, sent.content) == ("POST", b"/x?a=%2F&b=1", b'{"x":1}')
     assert sent.headers["date"] == "x"
@@ -100,7 +102,7 @@ async def test_every_hop_is_signed_afresh() -> None:
         return empty()
 
     transport = Told(answer)
-    found = await client(transport).get(URL, accept="*/*", sign=sign)
+    found = await client(transport).get(URL, accept="*/*", purpose=PAGE, sign=sign)
     assert found.url == "https://peer.example/y"
     assert targets == [URL, "https://peer.example/y"] == [r.headers["signature"] for r in transport.requests]
 
@@ -122,9 +124,9 @@ def hops(count: int) -> Told:
 
 async def test_three_redirects_are_followed_and_no_more() -> None:
     """The fourth redirect is one too many."""
-    assert (await got(hops(MAX_REDIRECTS))).url == "https://peer.example/3"
+    assert (await got(hops(PAGE.redirects))).url == "https://peer.example/3"
     with pytest.raises(RemoteAnswer, match="more than 3 redirects"):
-        await got(hops(MAX_REDIRECTS + 1))
+        await got(hops(PAGE.redirects + 1))
 
 
 @pytest.mark.parametrize(
@@ -151,13 +153,13 @@ async def test_https_never_falls_back_to_http() -> None:
     """Also where plain http is taken, a redirect does not leave TLS."""
     policy = UrlPolicy(takes_http=True)
     with pytest.raises(AddressRefused, match="plain http"):
-        await client(always(302, b"", location="http://peer.example/"), policy).get(URL, accept="*/*")
+        await client(always(302, b"", location="http://peer.example/"), policy).get(URL, accept="*/*", purpose=PAGE)
 
 
 async def test_http_may_become_https() -> None:
     """The other way is fine."""
     told = Told(lambda request: empty(302, URL) if request.url.scheme == "http" else empty())
-    found = await client(told, UrlPolicy(takes_http=True)).get("http://peer.example/", accept="*/*")
+    found = await client(told, UrlPolicy(takes_http=True)).get("http://peer.example/", accept="*/*", purpose=PAGE)
     assert found.url == URL
 
 
@@ -254,7 +256,7 @@ async def test_a_slow_answer_ends() -> None:
     """The whole request has one bound, however slowly it drips."""
     request = SignedRequest(method="GET", target=URL, headers=())
     with pytest.raises(RemoteUnreachable, match="no answer within"):
-        await client(Silent()).send(request, seconds=0.01)
+        await client(Silent()).send(request, purpose=replace(PAGE, seconds=0.01))
 
 
 async def test_a_slow_body_ends() -> None:
@@ -266,8 +268,9 @@ async def test_a_slow_body_ends() -> None:
             await Silent().handle_async_request(httpx.Request("GET", URL))
 
     request = SignedRequest(method="GET", target=URL, headers=())
+    slow = client(Told(lambda _r: httpx.Response(200, stream=Slow())))
     with pytest.raises(RemoteUnreachable, match="no answer within"):
-        await client(Told(lambda _r: httpx.Response(200, stream=Slow()))).send(request, seconds=0.01)
+        await slow.send(request, purpose=replace(PAGE, seconds=0.01))
 
 
 @pytest.mark.parametrize(

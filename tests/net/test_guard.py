@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -137,11 +138,73 @@ async def test_a_name_without_address(known: dict[str, Sequence[str]]) -> None:
         await connect(GuardedBackend(AddressPolicy(), Names(known)), 443)
 
 
-async def test_addresses_are_bounded() -> None:
-    """Of very many addresses only the first are tried, and those are all checked."""
-    many = [PUBLIC] * MAX_ADDRESSES + ["10.0.0.1"]
+async def test_only_a_few_addresses_are_dialled() -> None:
+    """Every address is checked; two of each family are dialled at most, in the order they came."""
+    many = ["1.1.1.1", "2606:4700::1", "1.1.1.2", "1.1.1.3", "2606:4700::2", "2606:4700::3"]
     backend = GuardedBackend(AddressPolicy(), Names({"peer.example": many}))
-    assert len(await backend._checked("peer.example", 443, 5)) == MAX_ADDRESSES
+    dialled = await backend._checked("peer.example", 443)
+    assert dialled == ["1.1.1.1", "2606:4700::1", "1.1.1.2", "2606:4700::2"]
+    with pytest.raises(AddressRefused):
+        await connect(GuardedBackend(AddressPolicy(), Names({"peer.example": [*many, "10.0.0.1"]})), 443)
+
+
+async def test_a_name_with_very_many_addresses_is_refused() -> None:
+    """No server has hundreds of addresses."""
+    many = [f"1.1.{number // 250}.{number % 250 + 1}" for number in range(MAX_ADDRESSES + 1)]
+    with pytest.raises(AddressRefused, match="addresses"):
+        await connect(GuardedBackend(AddressPolicy(), Names({"peer.example": many})), 443)
+
+
+SPECIAL = ("redis", "localhost", "x.localhost", "x.local", "x.internal", "x.onion", "x.test", "x.home.arpa",
+           "X.Internal.", "x.i2p", "x.invalid", "x.alt", "metadata.google.internal")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+async def test_special_names_are_refused_whatever_they_resolve_to(name: str) -> None:
+    """A name that is nobody's public server is not dialled, not even at a public address."""
+    with pytest.raises(AddressRefused):
+        await connect(GuardedBackend(AddressPolicy(), Names({name: [PUBLIC]})), 443, name)
+
+
+@pytest.mark.parametrize("name", ["redis", "x.internal"])
+async def test_an_admin_may_open_what_special_names_stand_for(name: str) -> None:
+    """On a closed network whose addresses the admin listed, its own names are dialled."""
+    async with listening(ANSWER) as server:
+        await connect(GuardedBackend(AddressPolicy(LOOPBACK), Names({name: ["127.0.0.1"]})), server.port, name)
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("name", ["peer.example", "test.example", "notlocal.example", "1.1.1.1", "::1"])
+def test_other_names_are_not_special(name: str) -> None:
+    """Whole labels at the end decide; literals are judged by their address."""
+    assert not guard.is_special_name(name)
+
+
+async def test_a_hanging_resolver_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name whose resolver never answers is unreachable after its time, and nothing is dialled."""
+
+    class Hanging:
+        """Never answers."""
+
+        async def resolve(self, _host: str, _port: int) -> list[str]:
+            await asyncio.Event().wait()
+            return []
+
+    monkeypatch.setattr(guard, "DNS_SECONDS", 0.01)
+    with pytest.raises(RemoteUnreachable, match="does not resolve"):
+        await connect(GuardedBackend(AddressPolicy(), Hanging()), 443)
+
+
+async def test_connecting_takes_its_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All addresses of a name together get one connection time-out, not one each."""
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", never)
+    backend = GuardedBackend(AddressPolicy(), Names({"peer.example": ["1.1.1.1", "1.1.1.2"]}))
+    with pytest.raises(RemoteUnreachable, match=r"peer\.example"):
+        await backend.connect_tcp("peer.example", 443, timeout=0.01)
 
 
 async def test_the_systems_resolver_gives_each_address_once() -> None:

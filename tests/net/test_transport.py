@@ -14,6 +14,7 @@ from gateway.net import client as client_module
 from gateway.net import transport as module
 from gateway.net.client import Client, UrlPolicy
 from gateway.net.guard import AddressPolicy, GuardedBackend
+from gateway.net.purpose import PAGE
 from gateway.net.transport import OriginTransport
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ async def test_a_request_over_a_real_connection() -> None:
     used = client(transport())
     async with listening(ANSWER) as server:
         for _ in range(2):
-            answer = await used.get(f"http://a.example:{server.port}/x?y=1", accept="*/*")
+            answer = await used.get(f"http://a.example:{server.port}/x?y=1", accept="*/*", purpose=PAGE)
             assert (answer.status, answer.body) == (200, b"hello")
         assert server.connections == 1
         assert server.requests[0].startswith(b"GET /x?y=1 HTTP/1.1\r\n")
@@ -53,7 +54,7 @@ async def test_an_origin_has_its_own_pool_and_idle_ones_go_first(monkeypatch: py
     used = client(inner)
     async with listening(ANSWER) as server:
         for host in ("a", "b", "c"):
-            await used.get(f"http://{host}.example:{server.port}/", accept="*/*")
+            await used.get(f"http://{host}.example:{server.port}/", accept="*/*", purpose=PAGE)
         assert [key[1] for key in inner._pools] == [b"b.example", b"c.example"]
         await used.close()
 
@@ -76,9 +77,9 @@ async def test_the_guard_is_on_the_way() -> None:
     """A forbidden address and an unknown name come out as our own errors."""
     strict = client(OriginTransport(GuardedBackend(AddressPolicy(), Names(dict(NAMES)))))
     with pytest.raises(AddressRefused):
-        await strict.get("http://a.example/", accept="*/*")
+        await strict.get("http://a.example/", accept="*/*", purpose=PAGE)
     with pytest.raises(RemoteUnreachable):
-        await strict.get("http://x.example/", accept="*/*")
+        await strict.get("http://x.example/", accept="*/*", purpose=PAGE)
     await strict.close()
 
 
@@ -88,7 +89,7 @@ async def test_a_silent_handshake_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     used = client(transport())
     async with listening(ANSWER) as server:
         with pytest.raises(RemoteUnreachable):
-            await used.get(f"https://a.example:{server.port}/", accept="*/*")
+            await used.get(f"https://a.example:{server.port}/", accept="*/*", purpose=PAGE)
         await used.close()
 
 
@@ -97,7 +98,7 @@ async def test_a_server_that_speaks_no_http_is_unreachable() -> None:
     used = client(transport())
     async with listening(b"nonsense\r\n\r\n") as server:
         with pytest.raises(RemoteUnreachable):
-            await used.get(f"http://a.example:{server.port}/", accept="*/*")
+            await used.get(f"http://a.example:{server.port}/", accept="*/*", purpose=PAGE)
         await used.close()
 
 

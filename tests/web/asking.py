@@ -54,6 +54,7 @@ async def ask(
     body: bytes = b"",
     *,
     host: str | None = HOST,
+    client: str = "192.0.2.1",
 ) -> Answer:
     """Send one request; ``target`` is path and query as they stand in the request line, ``host`` None sends no Host."""
     path, mark, query = _bytes(target).partition(b"?")
@@ -70,7 +71,7 @@ async def ask(
         "query_string": query if mark else b"",
         "root_path": "",
         "headers": lines,
-        "client": ("192.0.2.1", 40000),
+        "client": (client, 40000),
         "server": ("127.0.0.1", 8000),
     }
     chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] or [b""]

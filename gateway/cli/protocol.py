@@ -1,0 +1,176 @@
+"""How a connection may behave before an application sees it: bytes, fields, deadlines, and how many there are.
+
+uvicorn's own protocol takes any number of header fields, lines of any length, and waits for ever. This one counts
+what is not body, and cuts whoever is slow: headers within seconds, a body at a pace, an answer that is read.
+Sources: RFC 9112; RFC 6585 (431); RFC 9110, section 15.5.15 (414).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.errors import BadInput, HeadersTooLarge
+
+if TYPE_CHECKING:
+    import asyncio
+
+MAX_TARGET = 8 * 1024
+MAX_HEAD = 64 * 1024  # request line and header fields; the application refuses less, with a page about it
+MAX_FIELDS = 200  # likewise
+MAX_FRAMING = 16 * 1024  # chunk sizes, extensions and trailers beyond one byte for each byte of the body
+HEAD_SECONDS = 10.0  # from the first byte, or from connecting, to the end of the header fields
+BODY_SECONDS, BODY_RATE = 25.0, 32 * 1024  # and a second more for so many bytes that did arrive
+ANSWER_SECONDS = 60.0  # an answer of which nothing is read for so long is dropped
+MAX_CONNECTIONS = 1_000  # beyond them the one that has asked for nothing the longest goes
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection, bounded."""
+
+    _asks_nothing: ClassVar[OrderedDict[BoundedProtocol, None]] = (
+        OrderedDict()
+    )  # no whole request in hand, oldest first
+    _in_head = True
+    _completed = False
+    _head = 0
+    _fields = 0
+    _received = 0
+    _framing = 0
+    _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a request; make room for it."""
+        super().connection_made(transport)
+        self._asks_nothing[self] = None
+        if len(self.connections) > MAX_CONNECTIONS:
+            crowd = next(iter(self._asks_nothing))
+            del self._asks_nothing[crowd]
+            crowd.transport.close()
+        self._wait(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and its deadlines."""
+        self._stop_waiting()
+        self.resume_writing()
+        self._asks_nothing.pop(self, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse and count: what is too much goes no further."""
+        if self.transport.is_closing():
+            return
+        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait(HEAD_SECONDS)
+        body, self._completed = self._received, False
+        super().data_received(data)
+        if self._in_head:
+            # What came with the end of another request is counted from the next piece on.
+            self._head += 0 if self._completed else len(data)
+            if self._head > MAX_HEAD:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HeadersTooLarge.code)
+        else:
+            self._framing += max(0, len(data) - (self._received - body))
+            if self._framing > MAX_HEAD + MAX_FRAMING + self._received:
+                self._refuse(HTTPStatus.BAD_REQUEST, BadInput.code)
+
+    def on_message_begin(self) -> None:
+        """Count afresh for every request of a connection."""
+        super().on_message_begin()
+        self._in_head, self._head, self._fields, self._received, self._framing = True, 0, 0, 0, 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take the request target, up to a length."""
+        super().on_url(url)
+        if len(self.url) > MAX_TARGET:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "target-too-long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field, up to a number; fields after the body are nobody's."""
+        if not self._in_head:
+            return
+        self._fields += len(name) + len(value)
+        if len(self.headers) >= MAX_FIELDS or self._fields > MAX_HEAD:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HeadersTooLarge.code)
+            return
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand the request on and wait for its body."""
+        if self.transport.is_closing():
+            return
+        self._in_head = False
+        self._asks_nothing.pop(self, None)
+        self._wait(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count the body."""
+        if self.transport.is_closing():
+            return
+        self._received += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop waiting: the rest is ours to do."""
+        self._stop_waiting()
+        self._in_head, self._head, self._completed = True, 0, True
+        if self.transport.is_closing():
+            return
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Let the connection count as idle when nothing else was asked."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self.pipeline:
+            self._asks_nothing[self] = None
+
+    def pause_writing(self) -> None:
+        """Wait for the other side to read, but not for ever."""
+        super().pause_writing()
+        self._unread = self._unread or self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(seconds, self._late, self.loop.time())
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self, began: float) -> None:
+        """Cut a connection that is late; a body that did arrive at a pace has more time."""
+        left = 0.0 if self._in_head else began + BODY_SECONDS + self._received / BODY_RATE - self.loop.time()
+        if left > 0 and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(left, self._late, began)
+            return
+        self._deadline = None
+        # Whoever is silent between two requests or sends half a header line hears nothing: it asked nothing yet.
+        self.transport.close()
+
+    def _refuse(self, status: HTTPStatus, code: str) -> None:
+        """Answer with a problem document and hang up."""
+        if self.transport.is_closing():
+            return
+        self._stop_waiting()
+        document = orjson.dumps({"title": status.phrase, "status": status.value, "code": code, "error": status.phrase})
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(document)}\r\nconnection: close\r\n\r\n"
+        )
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(head.encode("ascii") + document)
+        self.transport.close()

@@ -1,0 +1,64 @@
+"""How many requests one cause may lead to: whoever makes us fetch must not multiply themselves through us.
+
+The count travels with the task (a context variable), so that it holds through every flow in between,
+redirects and second knocks included.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from gateway.errors import RemoteAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BEFORE_A_POST_IS_JUDGED = 1  # the actor that the body names
+BEFORE_A_GET_IS_JUDGED = 2  # a key's own document, then the actor at its own id
+AN_ACTIVITY = 20  # everything that settling one activity may ask for
+EXHAUSTED = 310  # "too many redirects" in the unregistered list that browsers use; no server answers it
+
+
+class _Left:
+    """What is left, and what that is a part of."""
+
+    __slots__ = ("outer", "requests")
+
+    def __init__(self, requests: int, outer: _Left | None) -> None:
+        self.requests = requests
+        self.outer = outer
+
+
+_CURRENT: ContextVar[_Left | None] = ContextVar("allowance", default=None)
+
+
+@contextmanager
+def at_most(requests: int) -> Iterator[None]:
+    """Let what happens inside make so many requests together, and no more than what is around it may."""
+    token = _CURRENT.set(_Left(requests, _CURRENT.get()))
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def is_left() -> bool:
+    """Tell whether one more request may be made."""
+    left = _CURRENT.get()
+    while left is not None:
+        if left.requests <= 0:
+            return False
+        left = left.outer
+    return True
+
+
+def spend(url: str) -> None:
+    """Count one request; raise RemoteAnswer when there is none left."""
+    if not is_left():
+        raise RemoteAnswer(f"{url}: one request more than its cause may lead to", remote_status=EXHAUSTED)
+    left = _CURRENT.get()
+    while left is not None:
+        left.requests -= 1
+        left = left.outer

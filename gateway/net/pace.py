@@ -1,0 +1,68 @@
+"""How often somebody may do something: a leaky bucket with one number a key (GCRA), bounded like all soft state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.net.soft import Soft
+
+if TYPE_CHECKING:
+    from gateway.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a key has left: whether it may go on, how many more, seconds until the quota is whole or one is free."""
+
+    ok: bool
+    remaining: int
+    reset: int
+    retry_after: int
+
+
+class Pace:
+    """``quota`` a key in ``seconds``, all at once or spread; a quota of 0 is no limit."""
+
+    def __init__(self, clock: Clock, name: str, *, quota: int, seconds: float, cap: int) -> None:
+        self.name = name
+        self.quota = quota
+        self.seconds = seconds
+        self._clock = clock
+        self._step = seconds / max(quota, 1)
+        self._full: Soft[float] = Soft(clock, seconds=seconds, cap=cap)
+
+    def look(self, key: str) -> Left:
+        """Return what ``key`` has left, taking nothing."""
+        ahead = self._ahead(key)
+        return self._left(ahead, ok=self.quota == 0 or ahead + self._step <= self.seconds + 1e-9)
+
+    def take(self, key: str) -> Left:
+        """Take one when there is one; ``ok`` says whether there was."""
+        before = self.look(key)
+        if self.quota == 0 or not before.ok:
+            return before
+        ahead = self._ahead(key) + self._step
+        self._full.put(key, self._clock.monotonic() + ahead)
+        return self._left(ahead, ok=True)
+
+    def give_back(self, key: str) -> None:
+        """Give one back: it turned out to be well spent."""
+        ahead = self._ahead(key)
+        if ahead > 0:
+            self._full.replace(key, self._clock.monotonic() + max(0.0, ahead - self._step))
+
+    def _ahead(self, key: str) -> float:
+        """Return how many seconds of the quota are used."""
+        full = self._full.get(key)
+        return 0.0 if full is None else max(0.0, full - self._clock.monotonic())
+
+    def _left(self, ahead: float, *, ok: bool) -> Left:
+        free = self.seconds - ahead
+        return Left(
+            ok=ok,
+            remaining=max(0, math.floor(free / self._step + 1e-9)),
+            reset=math.ceil(ahead),
+            retry_after=0 if ok else max(1, math.ceil(self._step - free)),
+        )

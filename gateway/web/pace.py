@@ -1,0 +1,101 @@
+"""Rate limits at the door: by the network a request comes from, until a signature or a token says whose it is.
+
+Answers say what is left in the RateLimit fields (draft-ietf-httpapi-ratelimit-headers); 429 comes with Retry-After.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+
+from gateway.errors import MalformedSignature
+from gateway.flows.pacing import too_many
+from gateway.net.domain import network_of
+from gateway.signatures import verify
+from gateway.web.context import client_address, kit_of, signed_request
+from gateway.web.problems import render_error
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gateway.net.pace import Left, Pace
+
+UNCOUNTED = ("/livez", "/readyz", "/static/")
+UNVERIFIED = frozenset({400, 401, 503})  # what came of a signature that could not be verified
+
+
+class Paced:
+    """Counts every request, refuses what is too much, and gives back what turned out to be verified."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count, hand on, and count again by what the answer was."""
+        if scope["type"] != "http" or scope["path"].startswith(UNCOUNTED):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        paces = kit_of(request).paces
+        network = network_of(client_address(request))
+        left, tried = paces.requests.take(network), paces.unverified.look(network)
+        over = paces.requests if not left.ok else None
+        if over is None and not tried.ok and _is_signed_by_a_stranger(request):
+            over = paces.unverified
+        if over is not None:
+            waiting = tried if over is paces.unverified else left
+            await render_error(request, too_many(over, waiting, network))(scope, receive, send)
+            return
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if scope.get("state", {}).get("verified"):
+                    paces.requests.give_back(network)
+                elif message["status"] in UNVERIFIED:
+                    paces.unverified.take(network)
+                _tell(MutableHeaders(scope=message), paces.requests, left)
+            await send(message)
+
+        await self.app(scope, receive, counted)
+
+
+def _tell(headers: MutableHeaders, pace: Pace, left: Left) -> None:
+    """Say what is left, unless the answer may be kept and shown to others."""
+    if pace.quota == 0 or "ratelimit" in headers or headers.get("cache-control", "").startswith("public"):
+        return
+    headers["ratelimit-policy"] = f'"{pace.name}";q={pace.quota};w={int(pace.seconds)}'
+    headers["ratelimit"] = f'"{pace.name}";r={left.remaining};t={left.reset}'
+
+
+def _is_signed_by_a_stranger(request: Request) -> bool:
+    """Tell whether judging this would need a key that nobody here knows: the part that costs others something."""
+    signed = signed_request(request)
+    if not verify.is_signed(signed):
+        return False
+    kit = kit_of(request)
+    try:
+        key_id = verify.open_request(signed, kit.clock.now()).key_id
+    except MalformedSignature:
+        return True
+    return kit.store.relations.actor_of_key(key_id) is None
+
+
+def verified(request: Request) -> None:
+    """Note that somebody known sent this: it is counted by who they are, not by where they are."""
+    request.scope.setdefault("state", {})["verified"] = True
+
+
+def may_try(request: Request) -> None:
+    """Raise TooManyRequests when a network has been wrong about secrets too often."""
+    pace, network = kit_of(request).paces.sign_in, network_of(client_address(request))
+    left = pace.look(network)
+    if not left.ok:
+        raise too_many(pace, left, network)
+
+
+def wrong(request: Request) -> None:
+    """Count a secret that was wrong; raise TooManyRequests when there were too many."""
+    may_try(request)
+    kit_of(request).paces.sign_in.take(network_of(client_address(request)))
