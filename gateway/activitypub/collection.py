@@ -39,12 +39,13 @@ def counted(collection_id: str, total: int, items: Sequence[object], *, owner: s
 
 
 def page(
-    collection_id: str, items: Sequence[object], *, cursor: str, following: str | None, total: int
+    collection_id: str, items: Sequence[object], *, cursor: str, following: str | None, total: int, owner: str
 ) -> dict[str, object]:
     """Return the page at ``cursor``; ``following`` is the cursor of the next one."""
     document: dict[str, object] = {
         "id": f"{collection_id}?page={cursor}",
         "type": "OrderedCollectionPage",
+        "attributedTo": owner,
         "partOf": collection_id,
         "totalItems": total,
         "orderedItems": list(items),

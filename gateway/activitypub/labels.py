@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
 
 WORDS = Vocabulary(iris=IRIS, context=CONTEXT)
-SECURITY = (
-    "https://w3id.org/security/v1",
-    "https://w3id.org/security/data-integrity/v1",
-    "https://w3id.org/security/multikey/v1",
-)
+KEYS = ("https://w3id.org/security/v1", "https://w3id.org/security/multikey/v1")
+PROOFS = "https://w3id.org/security/data-integrity/v2"
 ACTOR_TERMS: Mapping[str, object] = {
     "assertionMethod": {"@id": "https://w3id.org/security#assertionMethod", "@type": "@id", "@container": "@set"},
     "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
@@ -45,7 +42,7 @@ MAX_ATTACHMENTS = 32
 def context_for(*, actor: bool = False) -> list[object]:
     """Return the ``@context`` of an outgoing document: AS2 first, our terms always inline."""
     inline = {**CONTEXT, **OBJECT_TERMS, **(ACTOR_TERMS if actor else {})}
-    return [AS2, *(SECURITY[::2] if actor else ()), inline]
+    return [AS2, *(KEYS if actor else ()), PROOFS, inline]
 
 
 def with_context(document: Mapping[str, object], *, actor: bool = False) -> dict[str, object]:

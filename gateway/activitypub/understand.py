@@ -47,8 +47,10 @@ def _is_id(text: str) -> bool:
     return len(text) <= MAX_URL
 
 
-def understand(document: Mapping[str, object], raw: bytes, reader: Reader) -> tuple[Activity, tuple[Problem, ...]]:
-    """Return the activity with everything it states, and the problems met.
+def understand(
+    document: Mapping[str, object], raw: bytes, reader: Reader, auth: Auth = Auth.HTTP_SIGNATURE
+) -> tuple[Activity, tuple[Problem, ...]]:
+    """Return the activity with everything it states, and the problems met; ``auth`` is how we know its actor.
 
     Raises MalformedDocument or Refused when it cannot be acted on.
     """
@@ -66,7 +68,7 @@ def understand(document: Mapping[str, object], raw: bytes, reader: Reader) -> tu
     # Who boosts or likes speaks about somebody else's work; who creates, about their own.
     own = type_of(document) in ("Create", "Update", "Delete")
     kind = DeclarantKind.AUTHOR if own else DeclarantKind.INTERMEDIARY
-    speaker = Declarant(kind=kind, id=actor, auth=Auth.HTTP_SIGNATURE)
+    speaker = Declarant(kind=kind, id=actor, auth=auth)
     reading = reader.whole(document, (), object_id or activity_id, speaker, None)
     if embedded is not None and object_id:
         asserted = parse_rfc3339(embedded.get("updated")) or parse_rfc3339(embedded.get("published"))

@@ -13,6 +13,7 @@ from gateway.jsonld import strict
 from gateway.policy.contradiction import contradictions
 from gateway.policy.standing import Violation
 from gateway.preferences import Auth, Declarant, DeclarantKind, Preferences, Scope, Subject
+from gateway.signatures import proof
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _record_alteration(
             "target": request.target,
             "bodySha256": hashlib.sha256(request.body).hexdigest(),
         },
+        **({"proof": document["proof"]} if verdict.scheme == proof.SCHEME else {}),
         "signatureHeaders": [[name, value] for name, value in request.headers if name.lower() in _KEPT_HEADERS],
     }
     now = kit.clock.now()

@@ -9,9 +9,9 @@ from gateway.activitypub.actor import keys_of
 from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
 from gateway.flows import discover, fetch
 from gateway.flows.moderate import enforce
-from gateway.flows.pacing import before_search, count_peer
+from gateway.flows.pacing import before_search, count_peer, give_back
 from gateway.flows.profile import profile_of
-from gateway.net.allowance import BEFORE_A_GET_IS_JUDGED, BEFORE_A_POST_IS_JUDGED, at_most
+from gateway.net.allowance import BEFORE_A_GET_IS_JUDGED, at_most, is_left
 from gateway.net.purpose import KEY
 from gateway.signatures import owner, verify
 from gateway.urls import origin_of, same_origin, without_fragment
@@ -29,13 +29,11 @@ if TYPE_CHECKING:
 
 
 RETRY_SECONDS = 300
-
-
 KEY_SECONDS = 15.0  # a silent key host holds an inbox no longer than this, redirects and second knocks included
 
 
 async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = False) -> Verdict:
-    """Return the verdict on a request whose document names ``actor``: at most one fetch."""
+    """Return the verdict on a request whose document names ``actor``."""
     if not owner.may_speak(opened.key_id, actor):
         return verify.close(opened, None, actor)
     known = kit.store.relations.actor(actor)
@@ -45,16 +43,20 @@ async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = F
             return verdict
     if known is None and kit.refetched.get(actor) is not None:
         return verify.close(opened, None, actor)  # looked for a moment ago, and not there
-    domain = before_search(kit, actor)
-    with at_most(BEFORE_A_POST_IS_JUDGED):
-        search = discover.actor_at(kit, actor, purpose=KEY, scheme=opened.scheme)
-        fetched = await _sought(kit, actor, search)
-    kit.refetched.put(actor, value=True)
+    fetched = await actor_sought(kit, actor, opened.scheme)
     key = _key(fetched, opened.key_id, kit.clock.now()) if fetched is not None else None
     verdict = verify.close(opened, key, actor, is_collection=is_collection)
     if verdict.ok:
-        kit.paces.keys.give_back(domain)
+        give_back(kit, actor)
     return verdict
+
+
+async def actor_sought(kit: Kit, actor: str, scheme: str) -> RemoteActor | None:
+    """Look for an actor at its own id, so that its keys can be judged; None when there is none."""
+    before_search(kit, actor)
+    fetched = await _sought(kit, actor, discover.actor_at(kit, actor, purpose=KEY, scheme=scheme))
+    kit.refetched.put(actor, value=True)
+    return fetched
 
 
 def _key(actor: RemoteActor, key_id: str, now: datetime) -> ListedKey | None:
@@ -94,24 +96,30 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     enforce(kit, origin_of(opened.key_id), "fetch")
     if same_origin(opened.key_id, kit.base):
         return _one_of_us(kit, opened, is_collection=is_collection)
-    known = kit.store.relations.actor_of_key(opened.key_id)
-    verdict = _closed(kit, opened, known, is_collection=is_collection)
-    if not verdict.ok and kit.refetched.get(opened.key_id) is None:
-        # The key is unknown, was rotated, or a neighbour on the same host claims it: its own document decides.
-        domain = before_search(kit, opened.key_id)
-        with at_most(BEFORE_A_GET_IS_JUDGED):
-            search = discover.key_by_id(kit, opened.key_id, scheme=opened.scheme)
-            found = await _sought(kit, opened.key_id, search)
-        kit.refetched.put(opened.key_id, value=True)
-        verdict = _closed(kit, opened, found, is_collection=is_collection)
-        if verdict.ok:
-            kit.paces.keys.give_back(domain)
+    verdict = await signer_of(kit, opened, is_collection=is_collection)
     if not verdict.ok:
         raise unauthenticated(verdict)
     count_peer(kit, origin_of(verdict.actor))
     if verdict.scheme == "rfc9421":
         kit.store.peers.learn_rfc9421(origin_of(verdict.actor), kit.clock.now())
     return verdict.actor
+
+
+async def signer_of(kit: Kit, opened: Opened, *, is_collection: bool = False) -> Verdict:
+    """Judge a signature by whoever owns its key, elsewhere: at most two fetches."""
+    known = kit.store.relations.actor_of_key(opened.key_id)
+    verdict = _closed(kit, opened, known, is_collection=is_collection)
+    if verdict.ok or kit.refetched.get(opened.key_id) is not None or not is_left():
+        return verdict
+    # The key is unknown, was rotated, or a neighbour on the same host claims it: its own document decides.
+    before_search(kit, opened.key_id)
+    with at_most(BEFORE_A_GET_IS_JUDGED):
+        found = await _sought(kit, opened.key_id, discover.key_by_id(kit, opened.key_id, scheme=opened.scheme))
+    kit.refetched.put(opened.key_id, value=True)
+    verdict = _closed(kit, opened, found, is_collection=is_collection)
+    if verdict.ok:
+        give_back(kit, opened.key_id)
+    return verdict
 
 
 def _closed(kit: Kit, opened: Opened, known: RemoteActor | None, *, is_collection: bool) -> Verdict:

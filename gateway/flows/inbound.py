@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import only_id, type_of
 from gateway.activitypub.understand import actor_of, id_checked
+from gateway.flows import relayed
 from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
 from gateway.flows.deposit import owner_of_inbox, put
 from gateway.flows.moderate import decision_about, enforce, refused
 from gateway.flows.pacing import count_peer
 from gateway.jsonld import strict
+from gateway.net.allowance import BEFORE_A_POST_IS_JUDGED, at_most
 from gateway.observe.names import ARRIVAL
 from gateway.signatures import verify
 from gateway.store.work import ArrivalRow
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from gateway.signatures.verify import Opened
     from gateway.urls import Origin
 
-KEPT_HEADERS = frozenset(
-    {"content-usage", "ai-usage", "x-robots-tag", "tdm-reservation", "signature", "signature-input", "date", "digest",
+SPOKEN_HEADERS = frozenset({"content-usage", "ai-usage", "x-robots-tag", "tdm-reservation", "tdm-policy"})
+KEPT_HEADERS = SPOKEN_HEADERS | frozenset(
+    {"signature", "signature-input", "date", "digest",
      "content-digest", "host", "content-type"}
 )  # fmt: skip
 
@@ -55,22 +58,33 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         raise unauthenticated(verify.close(opened, None, actor))
     origin = origin_of(actor)
     _refuse_early(kit, origin, opened)
-    verdict = await judge(kit, opened, actor)
+    with at_most(BEFORE_A_POST_IS_JUDGED):
+        verdict = await judge(kit, opened, actor)
+        bearer = verdict.actor
+        if not verdict.ok and "proof" in document:
+            borne = await relayed.judge(kit, opened, document, actor, verdict)
+            verdict, bearer, request = borne.verdict, borne.bearer, _without_words(request)
     if not verdict.ok:
         raise unauthenticated(verdict)
-    count_peer(kit, origin)
+    count_peer(kit, origin_of(bearer))
     activity_id = id_checked(document, actor)
     if judge_labels(kit, document, verdict, request) is not None:
         decision = decision_about(kit, origin)
         if decision.refuses:
             raise refused(kit, origin, decision)
-    kept = _keep(kit, request, activity_id, verdict)
+    kept = _keep(kit, request, activity_id, verdict, bearer)
     if not kept and (reader := owner_of_inbox(kit, request.target)) is not None:
         put(kit, reader, activity_id, verdict.actor)  # one more of us is told of the same thing
     return Received(
         outcome="accepted" if kept else "already-known", activity=activity_id, type=type_of(document), peer=str(origin),
         scheme=verdict.scheme,
     )  # fmt: skip
+
+
+def _without_words(request: SignedRequest) -> SignedRequest:
+    """Return a request without what its headers state: whoever carries a document does not speak for its author."""
+    kept = tuple((name, value) for name, value in request.headers if name.lower() not in SPOKEN_HEADERS)
+    return replace(request, headers=kept)
 
 
 def is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) -> bool:
@@ -85,7 +99,7 @@ def _refuse_early(kit: Kit, origin: Origin, opened: Opened) -> None:
         enforce(kit, candidate, ARRIVAL)
 
 
-def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict) -> bool:
+def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, bearer: str) -> bool:
     """Make the arrival durable together with the job that settles it; False when it is here already."""
     now = kit.clock.now()
     origin = origin_of(verdict.actor)
@@ -101,7 +115,7 @@ def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict) 
     )
     with kit.store.transaction():
         kept = kit.store.work.keep_arrival(row)
-        kit.store.peers.seen(origin, now)
+        kit.store.peers.seen(origin_of(bearer), now)
         if verdict.scheme == "rfc9421":
             kit.store.peers.learn_rfc9421(origin, now)
         if kept:

@@ -16,6 +16,7 @@ from gateway.flows import discover, fetch, stating
 from gateway.flows.profile import profile_of
 from gateway.flows.said import limited, said_in
 from gateway.flows.see import may_see, may_see_activity
+from gateway.flows.vouch import vouched
 from gateway.preferences import Auth, Preferences, combined
 from gateway.urls import origin_of, same_origin, without_fragment
 
@@ -78,13 +79,13 @@ def at_home(kit: Kit, url: str, asker: str | None) -> tuple[dict[str, object], t
         if account.deleted is not None:
             raise Gone(url)
         statements = stating.actor_statements(kit, account)
-        return with_context(label(actor(profile_of(kit, account)), statements), actor=True), statements
+        return vouched(kit, with_context(label(actor(profile_of(kit, account)), statements), actor=True)), statements
     stored = kit.store.objects.get(url)
     if stored is not None and stored.local and may_see(kit, stored, asker):
         statements = stating.statements_about(kit, url)
-        return with_context(label(stating.whole_document(kit, stored), statements)), statements
+        return vouched(kit, with_context(label(stating.whole_document(kit, stored), statements))), statements
     sent = kit.store.objects.activity(url)
     if sent is None or not _is_shown(kit, sent, asker):
         raise NotFound(url)
     document, statements = stating.current_document(kit, sent)
-    return with_context(document), statements
+    return vouched(kit, with_context(document)), statements

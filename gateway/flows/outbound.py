@@ -17,6 +17,7 @@ from gateway.flows.profile import profile_of
 from gateway.flows.queue import deliver_here, deliver_to, look_up_later
 from gateway.flows.recipients import reach
 from gateway.flows.stating import actor_statements, statements_about, statements_in
+from gateway.flows.vouch import vouched
 from gateway.jsonld import strict
 from gateway.jsonld.contexts import PUBLIC
 from gateway.store.objects import Sent
@@ -80,7 +81,7 @@ def send(  # noqa: PLR0913 - one keyword a member of the activity
     with_keys = isinstance(target, Mapping) and "publicKey" in target
     if isinstance(target, Mapping):
         document["object"] = label(target, statements)
-    body = orjson.dumps(with_context(label(document, statements), actor=with_keys))
+    body = orjson.dumps(vouched(kit, with_context(label(document, statements), actor=with_keys)))
     if len(body) > MAX_ACTIVITY:
         raise TooLarge(f"an activity of {len(body)} bytes; many servers take {MAX_ACTIVITY} at most")
     strict.read_object(body)  # what we could not read ourselves must not go out: MalformedDocument

@@ -67,8 +67,8 @@ def count_peer(kit: Kit, origin: Origin) -> None:
         raise too_many(kit.paces.peers, left, domain)
 
 
-def before_search(kit: Kit, url: str) -> str:
-    """Count one search for a key at a domain, and return the domain; raise Unavailable when it was asked enough.
+def before_search(kit: Kit, url: str) -> None:
+    """Count one search for a key at a domain; raise Unavailable when it was asked enough.
 
     Whoever turns out to be who they say gives it back: only searches that lead to nobody add up.
     """
@@ -78,7 +78,11 @@ def before_search(kit: Kit, url: str) -> str:
         raise Unavailable(
             f"{domain} was asked for too many keys in vain", code="key-host-unavailable", retry_after=left.retry_after
         )
-    return domain
+
+
+def give_back(kit: Kit, url: str) -> None:
+    """Give a search back that led to somebody who is who they say."""
+    kit.paces.keys.give_back(registrable(origin_of(url).host))
 
 
 def before_errand(kit: Kit, source: Origin, url: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.activitypub.understand import actor_of, id_checked
 from gateway.clock import rfc3339
 from gateway.errors import GatewayError, MalformedDocument, MalformedSignature
+from gateway.flows import relayed
 from gateway.flows.inbound import is_about_a_stranger
 from gateway.flows.moderate import decision_about
 from gateway.jsonld import strict
@@ -88,6 +90,9 @@ def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None)
     foreign = actor is not None and not owner.may_speak(opened.key_id, actor)
     path = request.path_and_query.partition("?")[0]
     verdict = verify.close(opened, None if foreign else key, actor, is_collection=path.endswith(COLLECTIONS))
+    if actor is not None and document is not None and "proof" in document and opened.ok and not verdict.ok:
+        find = functools.partial(keys.find, captured=captured.keys, now=now)
+        verdict = relayed.judge_offline(kit, opened, document, actor, verdict, find, now)
     refusal = _refusal(kit, {actor or verdict.actor, opened.key_id}) if opened.ok else None
     is_ignored = document is not None and verify.is_signed(request) and is_about_a_stranger(kit, document, actor or "")
     status, code, detail = refusal or _answer(document, actor, verdict)

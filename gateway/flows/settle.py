@@ -20,6 +20,7 @@ from gateway.net.allowance import AN_ACTIVITY, at_most
 from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
 from gateway.preferences import Auth
+from gateway.signatures import proof
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ async def settle(kit: Kit, job: Job) -> None:
         _finish(kit, job, row, "refused", [])
         return
     try:
-        activity, problems = understand(strict.read_object(row.body), row.body, kit.reader())
+        auth = Auth.OBJECT_PROOF if row.verdict.get("scheme") == proof.SCHEME else Auth.HTTP_SIGNATURE
+        activity, problems = understand(strict.read_object(row.body), row.body, kit.reader(), auth)
     except (MalformedDocument, Refused) as error:
         _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
         return

@@ -14,9 +14,10 @@ import rfc8785
 from gateway.clock import parse_rfc3339, rfc3339
 from gateway.signatures.keys import WeakKey, base58_decode, base58_encode
 from gateway.signatures.verdict import Checks, Verdict
+from gateway.signatures.window import SKEW
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from gateway.signatures.keys import PrivateKey, PublicKey
@@ -58,12 +59,32 @@ def attach(document: Mapping[str, object], key: PrivateKey, method: str, created
     return {**document, "proof": {**options, "proofValue": value}}
 
 
-def verify(document: Mapping[str, object], key: PublicKey | None, method: str, now: datetime, *, owner: str) -> Verdict:
-    """Judge the one proof of ``document`` against ``key``, whose id is ``method`` and owner ``owner``."""
+def method_of(document: Mapping[str, object]) -> str:
+    """Return the id of the key that a document says it was proven with, or an empty string."""
+    proof = document.get("proof")
+    method = proof.get("verificationMethod") if isinstance(proof, dict) else None
+    return method if isinstance(method, str) else ""
+
+
+def verify(
+    document: Mapping[str, object],
+    key: PublicKey | None,
+    method: str,
+    now: datetime,
+    *,
+    owner: str,
+    audience: Collection[str] | None = None,
+) -> Verdict:
+    """Judge the one proof of ``document`` against ``key``, whose id is ``method`` and owner ``owner``.
+
+    ``audience`` are the names we go by, where a proof that is for somebody else must not count.
+    """
     checks = Checks()
     proof = document.get("proof")
     if checks.check("proof", "one proof", type(proof).__name__, ok=isinstance(proof, dict)) and isinstance(proof, dict):
         _judge(proof, document, method, now, checks)
+        if audience is not None:
+            _judge_use(proof, document, audience, checks)
         actor = document.get("actor", document.get("attributedTo"))
         checks.check("owner", str(actor or NO_ACTOR), owner or "unknown", ok=actor == owner)
         held = checks.ok and key is not None and _holds(proof, document, key)
@@ -79,6 +100,10 @@ def _judge(
     purpose = proof.get("proofPurpose")
     checks.check("purpose", "assertionMethod", purpose, ok=purpose == "assertionMethod")
     checks.check("method", method, proof.get("verificationMethod"), ok=proof.get("verificationMethod") == method)
+    created = proof.get("created")
+    made = parse_rfc3339(created)
+    fresh = created is None or (made is not None and made <= now + SKEW)
+    checks.check("created", "not in the future", created or "none", ok=fresh)
     expires = proof.get("expires")
     until = parse_rfc3339(expires)
     checks.check("expires", "not passed", expires or "none", ok=expires is None or (until is not None and until > now))
@@ -87,6 +112,21 @@ def _judge(
     listed, prefix = (value if isinstance(value, list) else [value] for value in (whole, context))
     checks.check("context", "the start of the document's own", "other" if listed[: len(prefix)] != prefix else "same",
                  ok=listed[: len(prefix)] == prefix)  # fmt: skip
+
+
+def _judge_use(
+    proof: Mapping[str, object], document: Mapping[str, object], audience: Collection[str], checks: Checks
+) -> None:
+    """Refuse to act on a proof made for another verifier, or for less than the whole document as it stands."""
+    domain = proof.get("domain")
+    named = domain if isinstance(domain, list) else [domain]
+    for_us = domain is None or any(name in audience for name in named)
+    checks.check("domain", "none, or ours", domain or "none", ok=for_us)
+    # The suite lets a verifier cut what was added to the context; whoever acts on the whole must not have to.
+    same = "@context" not in proof or proof["@context"] == document.get("@context")
+    checks.check("whole-context", "just what was signed", "same" if same else "longer", ok=same)
+    challenge = proof.get("challenge")
+    checks.check("challenge", "none", challenge or "none", ok=challenge is None)
 
 
 def _holds(proof: Mapping[str, object], document: Mapping[str, object], key: PublicKey) -> bool:

@@ -173,7 +173,9 @@ def _paged(
         document = collections.collection(collection_id, total, first=total > 0, owner=account.id)
         return _whole(request, account, document)
     items, following_page = read(cursor)
-    document = collections.page(collection_id, items, cursor=cursor, following=following_page, total=total)
+    document = collections.page(
+        collection_id, items, cursor=cursor, following=following_page, total=total, owner=account.id
+    )
     return _whole(request, account, document)
 
 

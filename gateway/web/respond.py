@@ -12,7 +12,8 @@ from gateway.activitypub.labels import label, with_context
 from gateway.activitypub.negotiation import wants_profiled
 from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
 from gateway.carriers.jsonld_terms import combined_at_home
-from gateway.web.context import state_preferences
+from gateway.flows.vouch import vouched
+from gateway.web.context import kit_of, state_preferences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ def document_response(
 ) -> Response:  # fmt: skip
     """Return one labelled document; nothing that needed a signature may be shared by a cache."""
     state_preferences(request, combined_at_home(statements))
-    body = orjson.dumps(with_context(label(document, statements), actor=actor))
+    body = orjson.dumps(vouched(kit_of(request), with_context(label(document, statements), actor=actor)))
     return bytes_response(request, body, _media_type(request), status=status)
 
 

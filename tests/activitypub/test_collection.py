@@ -29,6 +29,6 @@ def test_an_inline_collection_holds_its_items() -> None:
 
 def test_pages_follow_each_other() -> None:
     """A page names its collection and the next page, the last one none."""
-    first = page(HERE, ["a"], cursor="1", following="abc", total=2)
+    first = page(HERE, ["a"], cursor="1", following="abc", total=2, owner=ALICE)
     assert (first["id"], first["next"], first["partOf"]) == (f"{HERE}?page=1", f"{HERE}?page=abc", HERE)
-    assert "next" not in page(HERE, ["b"], cursor="abc", following=None, total=2)
+    assert "next" not in page(HERE, ["b"], cursor="abc", following=None, total=2, owner=ALICE)

@@ -8,7 +8,7 @@ import pytest
 from jsonld.loading import pinned
 from preferences.samples import ALICE, AT, BOB, NOTE, SERVER, says
 
-from gateway.activitypub.labels import MAX_ATTACHMENTS, Reader, context_for, label, mentions_of, with_context
+from gateway.activitypub.labels import MAX_ATTACHMENTS, PROOFS, Reader, context_for, label, mentions_of, with_context
 from gateway.carriers.jsonld_terms import CONTEXT, TERMS
 from gateway.carriers.reading import Source
 from gateway.jsonld.contexts import AS2
@@ -52,7 +52,7 @@ def test_the_context_defines_our_terms_inline() -> None:
     plain, actor = context_for(), context_for(actor=True)
     assert plain[0] == actor[0] == AS2
     assert CONTEXT.items() <= plain[-1].items()  # type: ignore[attr-defined]
-    assert [c for c in plain if isinstance(c, str)] == [AS2]
+    assert [c for c in plain if isinstance(c, str)] == [AS2, PROOFS]
     assert "https://w3id.org/security/v1" in actor
     assert next(iter(with_context({"id": "x", "@context": "old"}))) == "@context"
 

@@ -185,7 +185,8 @@ async def test_members_of_the_server_stay_its_own(world: World) -> None:
     body = _body(sent)
     assert body["id"] == sent.id
     assert (body["content"], body["location"]) == ("<p>a</p>", {"name": "x"})
-    assert not {"proof", "instrument"} & body.keys()
+    assert "instrument" not in body
+    assert body["proof"]["verificationMethod"] == f"{alice.id}#ed25519-key"
     assert body["contentUsage"] == "train-ai=n, ai-use=n, search=y"
     assert not body["published"].startswith("2001")
 
