@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from gateway import __version__
 from gateway.activitypub import nodeinfo, webfinger
 from gateway.carriers import robots_txt, tdm
+from gateway.clock import rfc3339
 from gateway.errors import BadInput, Gone, NotFound, StoreError
 from gateway.urls import same_origin
 from gateway.web.context import kit_of, state_preferences
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
 
 OPEN = {"access-control-allow-origin": "*"}
+SECURITY_TXT_LIFE = timedelta(days=180)  # less than a year, as RFC 9116 asks
 HOUR = {"cache-control": "max-age=3600", **OPEN}
 
 
@@ -90,6 +93,19 @@ async def nodeinfo_document(request: Request) -> Response:
 async def robots(request: Request) -> Response:
     """Say what crawlers are asked."""
     return PlainTextResponse(robots_txt.render(kit_of(request).settings.instance_preferences), headers=HOUR)
+
+
+async def security_txt(request: Request) -> Response:
+    """Say where a weakness is reported (RFC 9116)."""
+    kit = kit_of(request)
+    contact = kit.settings.contact or f"{kit.base}/about/security"
+    contact = contact if ":" in contact else f"mailto:{contact}"
+    expires = kit.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + SECURITY_TXT_LIFE
+    lines = [
+        f"Contact: {contact}", f"Expires: {rfc3339(expires)}", "Preferred-Languages: en, ja",
+        f"Canonical: {kit.base}/.well-known/security.txt", f"Policy: {kit.base}/about/security", "",
+    ]  # fmt: skip
+    return PlainTextResponse("\n".join(lines), headers=HOUR)
 
 
 async def tdmrep(request: Request) -> Response:

@@ -130,6 +130,11 @@ async def federation(request: Request) -> Response:
     return page(request, "federation.html", {"implements": IMPLEMENTS})
 
 
+async def security(request: Request) -> Response:
+    """Say what is defended, how that is tested, what is not promised, and how to report."""
+    return page(request, "security.html", {"settings": kit_of(request).settings})
+
+
 async def software(request: Request) -> Response:
     """Show how a community's own software publishes here."""
     client = (PAGES / "client.py.txt").read_text("utf-8")

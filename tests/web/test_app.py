@@ -32,6 +32,7 @@ PLAIN = {
     "/.well-known/oauth-authorization-server": ("", 200, JSON, INSTANCE),
     "/nodeinfo/2.1": ("", 200, f'{JSON}; profile="http://nodeinfo.diaspora.software/ns/schema/2.1#"', INSTANCE),
     "/robots.txt": ("", 200, TEXT, INSTANCE),
+    "/.well-known/security.txt": ("", 200, TEXT, INSTANCE),
     "/policies/tdm.json": ("", 200, "application/ld+json", INSTANCE),
     "/livez": ("", 200, TEXT, INSTANCE),
     "/readyz": ("", 503, TEXT, INSTANCE),  # no worker runs in this test
@@ -45,6 +46,7 @@ PLAIN = {
     "/about/federation": ("", 200, HTML, INSTANCE),
     "/about/software": ("", 200, HTML, INSTANCE),
     "/about/developers": ("", 200, HTML, INSTANCE),
+    "/about/security": ("", 200, HTML, INSTANCE),
     "/ns/ai-usage": ("", 200, "application/ld+json", INSTANCE),
     "/ns/ai-usage.md": ("", 200, "text/markdown; charset=utf-8", INSTANCE),
     "/schemas/{file}": ("", 200, "application/schema+json", INSTANCE),

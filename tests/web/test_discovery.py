@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,7 @@ from gateway.errors import StoreError
 
 if TYPE_CHECKING:
     from web.conftest import Site
+    from world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -197,3 +199,23 @@ async def test_readiness_follows_worker_and_database(own_site: Site, monkeypatch
         assert (await own_site.get("/readyz")).status == 503
     await own_site.gateway.worker.stop()
     assert (await own_site.get("/readyz")).status == 503
+
+
+async def test_weaknesses_have_an_address(site: Site) -> None:
+    """security.txt has contact, a date to come and the policy, in the form of RFC 9116."""
+    lines = (await site.get("/.well-known/security.txt")).text.splitlines()
+    found = dict(line.split(": ", 1) for line in lines)
+    assert found["Contact"] == found["Policy"] == f"{BASE}/about/security"
+    assert found["Canonical"] == f"{BASE}/.well-known/security.txt"
+    now = site.world.clock.now()
+    assert now < datetime.fromisoformat(found["Expires"]) < now + timedelta(days=366)
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"), [("a@gw.example", "mailto:a@gw.example"), ("https://gw.example/me", "https://gw.example/me")]
+)
+async def test_a_mail_address_is_a_contact(world: World, contact: str, shown: str) -> None:
+    """What the admin gave as contact stands there as a URI."""
+    world.gateway(contact=contact)
+    answer = await ask(world.board.apps["gw.example"], "GET", "/.well-known/security.txt")
+    assert answer.text.splitlines()[0] == f"Contact: {shown}"
