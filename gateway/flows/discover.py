@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gateway.activitypub import bounds
 from gateway.activitypub.actor import advertises_rfc9421
 from gateway.activitypub.negotiation import is_activity_type
 from gateway.activitypub.properties import id_of, text_of
@@ -56,6 +57,7 @@ def read(answer: Answer) -> dict[str, object]:
         raise RemoteAnswer(f"{answer.url} is no ActivityStreams document", remote_status=answer.status)
     try:
         document = strict.read_object(answer.body)
+        bounds.check(document)
     except MalformedDocument as error:
         raise RemoteAnswer(f"{answer.url}: {error}", remote_status=answer.status) from error
     if restructures(document):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gateway.activitypub import bounds
 from gateway.activitypub.properties import only_id, type_of
 from gateway.activitypub.understand import actor_of, id_checked
 from gateway.flows import relayed
@@ -50,6 +51,7 @@ class Received:
 async def receive(kit: Kit, request: SignedRequest) -> Received:
     """Take one POST to an inbox; return when it is durable, raise a GatewayError when it is not taken."""
     document = strict.read_object(request.body)
+    bounds.check(document)
     opened = verify.open_request(request, kit.clock.now())
     actor = actor_of(document)
     if verify.is_signed(request) and is_about_a_stranger(kit, document, actor):

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gateway.activitypub import bounds
 from gateway.activitypub.understand import actor_of, id_checked
 from gateway.clock import rfc3339
 from gateway.errors import GatewayError, MalformedDocument, MalformedSignature
@@ -80,6 +81,7 @@ def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None)
     request, now = captured.request, at or captured.at or kit.clock.now()
     try:
         document = strict.read_object(request.body) if request.method == "POST" else None
+        bounds.check(document or {})
         opened = verify.open_request(request, now)
         actor = actor_of(document) if document is not None else None
     except (MalformedDocument, MalformedSignature) as error:

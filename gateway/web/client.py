@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
+from gateway.activitypub import bounds
 from gateway.activitypub.labels import label, with_context
 from gateway.activitypub.negotiation import is_activity_type
 from gateway.activitypub.note import MAX_ALT, attachment
@@ -50,6 +51,7 @@ async def outbox(request: Request) -> Response:
     if not is_activity_type(content_type) and content_type.partition(";")[0].strip().lower() != _PLAIN_JSON:
         raise UnsupportedMediaType(content_type[:100], detail=NOT_JSON)
     document = read_object(await read_body(request))
+    bounds.check(document)
     sent = await client.submit(kit, account, document)
     state_preferences(request, combined_at_home(stating.current_document(kit, sent)[1]))
     return Response(status_code=201, headers={"location": sent.id})

@@ -108,8 +108,9 @@ class FedifyPeer:
         """Return the activities that bob's listeners got, oldest first.
 
         Each has ``type``, ``id``, ``json`` (as Fedify hands it on), ``raw`` (the body as it arrived), ``recipient``
-        ("bob", or None for the shared inbox), ``form`` (the form of the request's signature) and ``httpSignature``
-        (``{verified, keyId, reason}``: what that signature is worth by itself).
+        ("bob", or None for the shared inbox), ``form`` (the form of the request's signature), ``httpSignature``
+        (``{verified, keyId, reason}``: what that signature is worth by itself) and ``proofs`` (``{activity, object}``:
+        whether the object integrity proofs hold by themselves; None where the object has none).
         """
         return cast("list[Json]", self._get("log"))
 

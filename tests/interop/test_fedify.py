@@ -1,6 +1,7 @@
 """A live Fedify server: both signature forms, its challenges, and our terms through its typed objects unchanged.
 
-Whether a delivery's HTTP signature holds is Fedify's own judgement (``httpSignature.verified`` in its log).
+Whether a delivery's HTTP signature holds is Fedify's own judgement (``httpSignature.verified`` in its log);
+so is whether object integrity proofs do (``proofs``).
 """
 
 from __future__ import annotations
@@ -98,12 +99,15 @@ class Author:
 
 @pytest.fixture
 def alice(gateway: Served, bob: FedifyPeer) -> Iterator[Author]:
-    """Return a new account; afterwards everything that bob got must have been well signed."""
+    """Return a new account; afterwards everything that bob got must have been well signed and proven."""
     bob.reset()
     name = f"alice{next(_numbers)}"
     account = gateway.cli("account", "create", name)
     yield Author(gateway, account["id"], gateway.cli("token", "create", name)["token"])
     gateway.drained()
+    for entry in bob.log():
+        assert entry["proofs"]["activity"] is True, entry
+        assert entry["proofs"]["object"] in (True, None), entry
     judged = {(entry["type"], entry["id"]): entry["httpSignature"] for entry in bob.log()}
     assert judged
     assert [one for one in judged.items() if not one[1]["verified"]] == []

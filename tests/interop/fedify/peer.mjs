@@ -15,7 +15,7 @@ import { randomUUID, webcrypto } from "node:crypto";
 import { createServer } from "node:http";
 
 import { createFederation, MemoryKvStore } from "@fedify/fedify/federation";
-import { verifyRequestDetailed } from "@fedify/fedify/sig";
+import { verifyObject, verifyRequestDetailed } from "@fedify/fedify/sig";
 import {
   Accept,
   Announce,
@@ -325,6 +325,7 @@ for (const [type, kind] of Object.entries(INCOMING)) {
       recipient: ctx.recipient,
       form: ctx.data.form ?? null,
       httpSignature: await checkHttpSignature(ctx),
+      proofs: await checkProofs(ctx, kind),
     });
     await REACTIONS[type]?.(ctx, activity);
   });
@@ -351,6 +352,32 @@ async function checkHttpSignature(ctx) {
   } catch (error) {
     return { verified: false, keyId: null, reason: String(error) };
   }
+}
+
+/**
+ * Whether the object integrity proofs hold, judged apart from everything else: of the activity, and of the object in
+ * it, which stands under the activity's context.
+ */
+async function checkProofs(ctx, kind) {
+  const document = ctx.data.raw;
+  if (document == null) return null;
+  const options = {
+    documentLoader: await ctx.getDocumentLoader({ identifier: BOB }),
+    contextLoader: ctx.contextLoader,
+  };
+  const inner = document.object;
+  const whole = typeof inner === "object" && inner?.proof != null;
+  const holds = async (cls, json) => {
+    try {
+      return (await verifyObject(cls, json, options)) != null;
+    } catch (error) {
+      return String(error);
+    }
+  };
+  return {
+    activity: await holds(kind, document),
+    object: whole ? await holds(ApObject, { "@context": document["@context"], ...inner }) : null,
+  };
 }
 
 async function acceptFollow(ctx, follow) {
