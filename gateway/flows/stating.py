@@ -67,7 +67,10 @@ def whole_document(kit: Kit, stored: Stored) -> dict[str, object]:
 
 def current_document(kit: Kit, sent: Sent) -> tuple[dict[str, object], tuple[Statement, ...]]:
     """Return one of our activities as it holds today (no context): what was edited since is never shown looser."""
-    document = {name: value for name, value in strict.read_object(sent.body).items() if name != "@context"}
+    body = strict.read_object(sent.body)
+    document = {name: value for name, value in body.items() if name not in ("@context", "proof")}
+    if isinstance(embedded := document.get("object"), dict):
+        document["object"] = {name: value for name, value in embedded.items() if name != "proof"}
     stored = kit.store.objects.get(sent.object)
     if stored is None or not stored.local or sent.type not in ("Create", "Update"):
         return document, statements_in(sent)

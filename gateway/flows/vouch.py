@@ -1,7 +1,8 @@
 """Object integrity proofs on everything of ours that goes out (FEP-8b32): the author's key over the author's words.
 
 A proof is made over the finished document, labels included, so that whoever passes it on passes the labels on
-as they were. Embedded objects of ours carry proofs of their own, under the context of the whole.
+as they were. An embedded object of ours carries a proof of its own, under the context of the whole; the items of
+a collection are covered by the collection's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from gateway.flows.kit import Kit
 
-INNER = ("object", "items", "orderedItems", "first")
+INNER = "object"
 
 
 def vouched(kit: Kit, document: Mapping[str, object]) -> dict[str, object]:
@@ -36,7 +37,10 @@ def vouched(kit: Kit, document: Mapping[str, object]) -> dict[str, object]:
 
 
 def _signed(kit: Kit, node: Mapping[str, object], context: object) -> dict[str, object]:
-    whole = {name: _inner(kit, value, context) if name in INNER else value for name, value in node.items()}
+    embedded = node.get(INNER)
+    whole = dict(node)
+    if isinstance(embedded, Mapping):
+        whole[INNER] = _signed(kit, embedded, context)
     owner = _owner(kit, whole)
     if owner is None:
         return whole
@@ -44,12 +48,6 @@ def _signed(kit: Kit, node: Mapping[str, object], context: object) -> dict[str, 
     key = kit.keyring.get(owner, "ed25519")
     made = proof.attach({"@context": context, **bare}, key, ed25519_id(owner), _when(kit, bare))
     return {**bare, "proof": made["proof"]}
-
-
-def _inner(kit: Kit, value: object, context: object) -> object:
-    if isinstance(value, Mapping):
-        return _signed(kit, value, context)
-    return [_inner(kit, item, context) for item in value] if isinstance(value, list) else value
 
 
 def _owner(kit: Kit, node: Mapping[str, object]) -> str | None:

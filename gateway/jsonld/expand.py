@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_NODES = 3_000  # values in a document; expansion costs about a microsecond each, contexts more
 MAX_CONTEXT_ENTRIES = 300
-MAX_CONTEXT_URLS = 8  # a bundled context costs about two milliseconds each time it is applied
+MAX_CONTEXT_URLS = 12  # a bundled context costs about two milliseconds each time it is applied
 GRAPH_KEYS = frozenset({"@graph", "@included", "@reverse"})
 _KEYWORD = re.compile(r"@[a-zA-Z]+$")
 

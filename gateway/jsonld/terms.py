@@ -17,6 +17,7 @@ from gateway.jsonld.expand import expand, restructures
 if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
 
+PROOFS = frozenset({"proof", "signature"})
 MAX_VALUES = 32
 
 
@@ -91,7 +92,19 @@ def _with_contexts(document: Mapping[str, object], path: Sequence[str | int]) ->
             current = _at(current, path[index : index + 1])
     if not isinstance(current, Mapping):
         return None
-    return {**{key: value for key, value in current.items() if key != "@context"}, "@context": inherited}
+    bare = {key: _unproven(key, value) for key, value in current.items() if key != "@context"}
+    return {**bare, "@context": inherited}
+
+
+def _unproven(name: str, value: object) -> object:
+    """Leave proofs out: each has contexts of its own to expand, and says nothing about the node that it proves."""
+    if name == "@context":
+        return value
+    if isinstance(value, Mapping):
+        if name in PROOFS and "@value" not in value:
+            return None
+        return {key: _unproven(key, item) for key, item in value.items()}
+    return [_unproven(name, item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(node: Mapping[str, object], words: Vocabulary) -> dict[str, object]:

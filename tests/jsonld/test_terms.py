@@ -372,3 +372,24 @@ def test_names_are_term_iri_and_prefixed_form() -> None:
     assert WORDS.names("contentUsage") == ("contentUsage", USAGE, "aiu:contentUsage")
     assert WORDS.names("indexable") == ("indexable", INDEXABLE, "toot:indexable")
     assert WORDS.names("xRobotsTag") == ("xRobotsTag", IRIS["xRobotsTag"])
+
+
+def test_proofs_are_not_expanded() -> None:
+    """A proof, whose contexts cost as much as the document's, is left out of the reading, wherever it stands."""
+    security = "https://w3id.org/security/data-integrity/v2"
+    proof = {"@context": [AS2, security] * 8, "type": "DataIntegrityProof", "proofValue": "z1"}
+    inner = {"type": "Note", "proof": [proof], "signature": proof}
+    odd = {"x": {"@id": "https://x.example/#x", "@context": {}}}
+    readings = _read(_note(CONTEXT, odd, contentUsage=NO, proof=proof, object=inner))
+    assert not readings.is_plain
+    assert readings.expanded is None  # a scoped context is not taken
+    readings = _read(_note(CONTEXT, {"y": "aiu:contentUsage"}, contentUsage=NO, proof=proof, object=inner))
+    assert not readings.is_plain
+    assert readings.expanded == readings.plain == {"contentUsage": NO}
+
+
+def test_what_is_only_called_a_proof_is_read() -> None:
+    """A no that a context hides under the name of a proof is still a no."""
+    aliased = {"proof": "aiu:contentUsage"}
+    assert NO in _either(_read(_note(CONTEXT, aliased, proof=NO)))
+    assert NO in _either(_read(_note(CONTEXT, aliased, proof={"@value": NO})))
