@@ -46,6 +46,7 @@ FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
 FORWARDED_SECONDS = 3600.0
 SOFT_CAP = 10_000
+FORGOTTEN = timedelta(days=90)  # origins that were met once
 UNFINISHED = timedelta(days=1)  # uploads nobody attached, apps nobody let in
 
 
@@ -80,6 +81,7 @@ class Gateway:
                 jobs_before=now - timedelta(days=kit.settings.retention_jobs), arrivals_before=arrivals_before
             )
             kit.store.inboxes.prune(arrivals_before)
+            kit.store.peers.prune(now - FORGOTTEN)
             kit.store.apps.prune(
                 expired_before=now - UNFINISHED, unused_before=now - UNFINISHED, sessions_before=now - SESSION_LIFE
             )

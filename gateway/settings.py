@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     limit_peer: int = Field(
         3000, ge=0, description="Verified requests in five minutes from one peer's domain; 0: no limit."
     )
+    limit_peer_mebibytes: int = Field(
+        512, ge=0, description="MiB that one peer's domain may send in a day to be kept; 0: no limit."
+    )
     contact: str = Field(
         "", description="Where a refused peer can appeal: a URL or mail address; default /about/policy."
     )

@@ -13,7 +13,7 @@ from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
 from gateway.flows.deposit import owner_of_inbox, put
 from gateway.flows.moderate import decision_about, enforce, refused
-from gateway.flows.pacing import count_peer
+from gateway.flows.pacing import count_bytes, count_peer
 from gateway.jsonld import strict
 from gateway.net.allowance import BEFORE_A_POST_IS_JUDGED, at_most
 from gateway.observe.names import ARRIVAL
@@ -69,6 +69,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     if not verdict.ok:
         raise unauthenticated(verdict)
     count_peer(kit, origin_of(bearer))
+    count_bytes(kit, origin_of(bearer), len(request.body))
     activity_id = id_checked(document, actor)
     if judge_labels(kit, document, verdict, request) is not None:
         decision = decision_about(kit, origin)

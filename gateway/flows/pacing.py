@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import TooManyRequests, Unavailable
 from gateway.net.domain import registrable
 from gateway.net.pace import Pace
+from gateway.net.purpose import MIB
 from gateway.urls import origin_of, try_origin
 
 if TYPE_CHECKING:
@@ -26,17 +27,19 @@ UNVERIFIED = 600  # failed or missing signatures of one network; Mastodon and Go
 SIGN_IN = 25  # as Mastodon
 KEYS, KEYS_WINDOW = 30, 60.0  # searches for keys at one domain that led to nobody
 ERRANDS, ERRANDS_WINDOW = 60, 60.0  # documents of one domain that another one makes us fetch
+DAY = 86_400.0
 CAP = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paces:
-    """``requests``, ``unverified`` and ``sign_in`` count networks; ``peers``, ``keys`` and ``errands`` domains."""
+    """``requests``, ``unverified`` and ``sign_in`` count networks, the others domains."""
 
     requests: Pace
     unverified: Pace
     sign_in: Pace
     peers: Pace
+    bytes: Pace
     keys: Pace
     errands: Pace
 
@@ -48,6 +51,7 @@ def paces(clock: Clock, settings: Settings) -> Paces:
         unverified=Pace(clock, "unverified", quota=UNVERIFIED, seconds=WINDOW, cap=CAP),
         sign_in=Pace(clock, "sign-in", quota=SIGN_IN, seconds=WINDOW, cap=CAP),
         peers=Pace(clock, "peer", quota=settings.limit_peer, seconds=WINDOW, cap=CAP),
+        bytes=Pace(clock, "bytes", quota=settings.limit_peer_mebibytes * MIB, seconds=DAY, cap=CAP),
         keys=Pace(clock, "keys", quota=KEYS, seconds=KEYS_WINDOW, cap=CAP),
         errands=Pace(clock, "errands", quota=ERRANDS, seconds=ERRANDS_WINDOW, cap=CAP),
     )
@@ -65,6 +69,14 @@ def count_peer(kit: Kit, origin: Origin) -> None:
     left = kit.paces.peers.take(domain)
     if not left.ok:
         raise too_many(kit.paces.peers, left, domain)
+
+
+def count_bytes(kit: Kit, origin: Origin, size: int) -> None:
+    """Count what is kept for a peer; raise TooManyRequests when its domain has had enough for a day."""
+    domain = registrable(origin.host)
+    left = kit.paces.bytes.take(domain, size)
+    if not left.ok:
+        raise too_many(kit.paces.bytes, left, domain)
 
 
 def before_search(kit: Kit, url: str) -> None:

@@ -33,19 +33,19 @@ class Pace:
         self._step = seconds / max(quota, 1)
         self._full: Soft[float] = Soft(clock, seconds=seconds, cap=cap)
 
-    def look(self, key: str) -> Left:
-        """Return what ``key`` has left, taking nothing."""
+    def look(self, key: str, cost: float = 1.0) -> Left:
+        """Return what ``key`` has left, taking nothing; ``ok`` is whether ``cost`` could be taken."""
         ahead = self._ahead(key)
-        return self._left(ahead, ok=self.quota == 0 or ahead + self._step <= self.seconds + 1e-9)
+        return self._left(ahead, cost, ok=self.quota == 0 or ahead + cost * self._step <= self.seconds + 1e-9)
 
-    def take(self, key: str) -> Left:
-        """Take one when there is one; ``ok`` says whether there was."""
-        before = self.look(key)
+    def take(self, key: str, cost: float = 1.0) -> Left:
+        """Take so much when there is so much; ``ok`` says whether there was."""
+        before = self.look(key, cost)
         if self.quota == 0 or not before.ok:
             return before
-        ahead = self._ahead(key) + self._step
+        ahead = self._ahead(key) + cost * self._step
         self._full.put(key, self._clock.monotonic() + ahead)
-        return self._left(ahead, ok=True)
+        return self._left(ahead, cost, ok=True)
 
     def give_back(self, key: str) -> None:
         """Give one back: it turned out to be well spent."""
@@ -58,11 +58,11 @@ class Pace:
         full = self._full.get(key)
         return 0.0 if full is None else max(0.0, full - self._clock.monotonic())
 
-    def _left(self, ahead: float, *, ok: bool) -> Left:
+    def _left(self, ahead: float, cost: float, *, ok: bool) -> Left:
         free = self.seconds - ahead
         return Left(
             ok=ok,
             remaining=max(0, math.floor(free / self._step + 1e-9)),
             reset=math.ceil(ahead),
-            retry_after=0 if ok else max(1, math.ceil(self._step - free)),
+            retry_after=0 if ok else max(1, math.ceil(cost * self._step - free)),
         )

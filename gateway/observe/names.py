@@ -10,6 +10,7 @@ STARTED = "started"
 STOPPED = "stopped"
 FAULT = "fault"
 SERVER = "server"
+PROXY = "proxy-not-trusted"
 
 EVENTS = {
     ARRIVAL: "What came to an inbox, from whom, and what was answered?",
@@ -20,4 +21,5 @@ EVENTS = {
     STOPPED: "When and how did the gateway stop?",
     FAULT: "What failed: inside the gateway (error), or at a server it asked for somebody (warning)?",
     SERVER: "What did the HTTP server complain about?",
+    PROXY: "Which proxy says who asks, and is not trusted to?",
 }

@@ -209,6 +209,16 @@ class Peers:
             "UPDATE observation SET cleared = :now WHERE origin = :o AND cleared IS NULL", o=str(origin), now=to_ms(now)
         )
 
+    def prune(self, unseen_since: datetime) -> int:
+        """Forget origins of which nothing is known but that they were there, and long ago."""
+        return self._db.run(
+            "DELETE FROM peer WHERE last_seen < :t AND rung = 'H0'"
+            " AND NOT EXISTS (SELECT 1 FROM observation o WHERE o.origin = peer.origin)"
+            " AND NOT EXISTS (SELECT 1 FROM remote_actor a WHERE a.origin = peer.origin AND a.gone IS NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.peer = peer.origin)",
+            t=to_ms(unseen_since),
+        )  # fmt: skip
+
     def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> int:
         """Write one bounded audit line and return its number; only the newest ten thousand are kept."""
         row = self._db.rows(

@@ -5,6 +5,7 @@ Answers say what is left in the RateLimit fields (draft-ietf-httpapi-ratelimit-h
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
@@ -13,6 +14,8 @@ from starlette.requests import Request
 from gateway.errors import MalformedSignature
 from gateway.flows.pacing import too_many
 from gateway.net.domain import network_of
+from gateway.observe.logs import log
+from gateway.observe.names import PROXY
 from gateway.signatures import verify
 from gateway.web.context import client_address, kit_of, signed_request
 from gateway.web.problems import render_error
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.net.pace import Left, Pace
 
+_warned = False
 UNCOUNTED = ("/livez", "/readyz", "/static/")
 UNVERIFIED = frozenset({400, 401, 503})  # what came of a signature that could not be verified
 
@@ -40,6 +44,7 @@ class Paced:
         request = Request(scope)
         paces = kit_of(request).paces
         network = network_of(client_address(request))
+        _warn_about_proxy(request)
         left, tried = paces.requests.take(network), paces.unverified.look(network)
         over = paces.requests if not left.ok else None
         if over is None and not tried.ok and _is_signed_by_a_stranger(request):
@@ -59,6 +64,22 @@ class Paced:
             await send(message)
 
         await self.app(scope, receive, counted)
+
+
+def _warn_about_proxy(request: Request) -> None:
+    """Say once when a proxy nearby says who asks, and is not trusted: then everybody looks like one network."""
+    global _warned  # noqa: PLW0603 - once a process
+    if _warned or "x-forwarded-for" not in request.headers or not _is_near(client_address(request)):
+        return
+    _warned = True
+    log().warning(PROXY, address=client_address(request), mend="list it in GATEWAY_TRUSTED_PROXIES")
+
+
+def _is_near(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 def _tell(headers: MutableHeaders, pace: Pace, left: Left) -> None:

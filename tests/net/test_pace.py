@@ -61,6 +61,17 @@ def test_nought_is_no_limit() -> None:
     assert len(used._full) == 0
 
 
+def test_much_costs_more() -> None:
+    """What costs two takes two; what costs more than is left waits until there is enough for it."""
+    clock = ManualClock()
+    used = pace(clock)
+    assert used.take("a", 2).remaining == 1
+    assert (used.take("a", 2).ok, used.look("a", 2).retry_after) == (False, 10)
+    clock.forward(seconds=10)
+    assert used.take("a", 2).ok
+    assert not used.take("b", 4).ok
+
+
 def test_the_memory_is_bounded() -> None:
     """Beyond the cap the oldest keys are forgotten, so that strangers cannot fill it."""
     used = pace(ManualClock(), cap=10)

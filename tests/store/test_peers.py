@@ -131,3 +131,16 @@ def test_audit_lines_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) 
     assert len(lines) == 3
     assert (len(lines[0]["reason"]), len(lines[0]["detail"])) == (80, 300)
     assert [line["host"] for line in store.peers.audit_lines("h0", limit=1)] == ["h0"]
+
+
+def test_origins_that_only_passed_by_are_forgotten(store: Store) -> None:
+    """Long unseen and of no account goes; who has an actor, an observation, a rung, or was seen lately stays."""
+    names = ("passing", "lately", "actor", "observed", "pledged")
+    origins = {name: origin_of(f"https://{name}.example") for name in names}
+    for name, origin in origins.items():
+        store.peers.seen(origin, later(days=80) if name == "lately" else NOW)
+    store.relations.save_actor(remote("https://actor.example/users/a"), [])
+    store.peers.observe("o1", origins["observed"], NOW, violation=None, proven=False, record={})
+    store.peers.set_rung(origins["pledged"], Rung.PLEDGED)
+    assert store.peers.prune(later(days=60)) == 1
+    assert {peer.origin for peer in store.peers.all(NOW)} == {str(origins[name]) for name in names[1:]}

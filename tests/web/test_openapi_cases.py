@@ -59,8 +59,8 @@ def _description() -> dict[str, Any]:
 
 SCHEMA = schemathesis.openapi.from_dict(_description())
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
-# Everybody asks everything: nobody, the owner, somebody else, a browser, and whose token counts no more.
-WHO = ("nobody", "alice", "carol", "browser", "revoked")
+# Everybody asks everything: the owner, nobody, somebody else, a browser, and whose token counts no more.
+WHO = ("alice", "nobody", "carol", "browser", "revoked")
 
 
 class Asked:
@@ -192,14 +192,14 @@ def _ran(operation: Any, asked: Asked, count: int) -> list[int]:
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_drawn_requests_are_answered_as_described(asked: Asked, label: str) -> None:
     """A few drawn requests of each operation, with and without a token, are answered as the description says."""
-    assert _ran(OPERATIONS[label], asked, FEW)
+    assert len(_ran(OPERATIONS[label], asked, FEW)) >= FEW
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_ten_thousand_drawn_requests_are_answered_as_described(asked: Asked, label: str) -> None:
     """Ten thousand drawn requests in all are answered as the description says."""
-    assert len(_ran(OPERATIONS[label], asked, MANY)) >= 1
+    assert len(_ran(OPERATIONS[label], asked, MANY)) >= MANY
 
 
 def test_the_numbers_are_those_promised() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from world import BASE, World, account
 
 from gateway.flows import pacing
 from gateway.flows.grant import create_token, sign_in_link
+from gateway.web import pace
 
 if TYPE_CHECKING:
     from peers.plain import PlainPeer
@@ -137,3 +139,31 @@ async def test_sign_in_codes_cannot_be_guessed(world: World) -> None:
     assert await enter(sign_in_link(home.kit, alice)[0].rpartition("=")[2]) == 429
     world.clock.forward(seconds=300)
     assert await enter(sign_in_link(home.kit, alice)[0].rpartition("=")[2]) == 303
+
+
+async def test_a_domain_may_fill_only_so_much(world: World) -> None:
+    """What is kept of one domain in a day is bounded, its subdomains included; another domain has its own share."""
+    home = world.gateway(limit_peer_mebibytes=1)
+    account(home)
+    one, sub, other = world.peer(), world.peer("sub.peer.example"), world.peer("other.example")
+
+    async def send(peer: PlainPeer, size: int) -> int:
+        document = peer.activity("Create", peer.note("x" * size), to=[f"{BASE}/users/alice"])
+        return (await peer.post(f"{BASE}/inbox", document)).status_code
+
+    assert [await send(one, 600_000), await send(sub, 600_000), await send(other, 600_000)] == [202, 429, 202]
+    world.clock.forward(hours=12)
+    assert await send(sub, 600_000) == 202
+
+
+async def test_a_proxy_that_is_not_trusted_is_named_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour that forwards for others and is not listed is named in the log, once; strangers' claims are not."""
+    monkeypatch.setattr(pace, "_warned", False)
+    account(world.gateway())
+    app, lines = world.board.apps["gw.example"], [("x-forwarded-for", "192.0.2.9")]
+    said: list[dict[str, str]] = []
+    listener = SimpleNamespace(warning=lambda event, **more: said.append({event: more["address"]}))
+    monkeypatch.setattr(pace, "log", lambda: listener)
+    for client in ("93.184.215.14", "10.0.0.1", "10.0.0.1"):
+        await ask(app, "GET", "/@alice", lines, client=client)
+    assert said == [{"proxy-not-trusted": "10.0.0.1"}]
