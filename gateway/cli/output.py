@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text as RichText
 
 from gateway.errors import GatewayError
 from gateway.runtime import Gateway, open_gateway
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from gateway.settings import Settings
 
+# C0 and C1 controls but the line break, and every mark that turns the direction of text.
+_OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 INDENT = orjson.OPT_INDENT_2
 _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("json", Annotated[bool, typer.Option("--json", help="Print one JSON document.")], False),
@@ -61,14 +65,14 @@ class Run:
     def say(self, text: str) -> None:
         """Tell a person something, on stderr."""
         if not self.quiet:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+            Console(stderr=True, highlight=False, soft_wrap=True).print(shown(text), markup=False)
 
     def one(self, item: Mapping[str, Any], text: str | None = None) -> None:
         """Print one thing: as JSON, or as ``text``, or as name and value."""
         if self.json or self.jsonl:
             self._write(item)
         elif text is not None:
-            Console(highlight=False, soft_wrap=True).print(text, markup=False)
+            Console(highlight=False, soft_wrap=True).print(shown(text), markup=False)
         else:
             width = max((len(name) for name in item), default=0)
             lines = (f"{name:<{width}}  {_cell(value)}" for name, value in item.items())
@@ -88,7 +92,7 @@ class Run:
             for column in columns:
                 table.add_column(column.replace("_", " "), overflow="fold")
             for item in items:
-                table.add_row(*(_cell(item.get(column)) for column in columns))
+                table.add_row(*(RichText(_cell(item.get(column))) for column in columns))
             Console(highlight=False).print(table)
 
     def _write(self, value: object) -> None:
@@ -98,6 +102,15 @@ class Run:
 
 
 def _cell(value: Any) -> str:
+    return shown(_plain(value))
+
+
+def shown(text: str) -> str:
+    """Return text that a terminal shows and never obeys: control and direction marks as their escapes."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _plain(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -141,7 +154,9 @@ def _execute(function: Callable[..., Any], run: Run, values: dict[str, Any]) -> 
         if inspect.iscoroutine(result):
             asyncio.run(result)
     except GatewayError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"gateway: {message_of(error)}", markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            shown(f"gateway: {message_of(error)}"), markup=False
+        )
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(130) from error

@@ -9,7 +9,7 @@ from gateway.activitypub.actor import keys_of
 from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
 from gateway.flows import discover, fetch
 from gateway.flows.moderate import enforce
-from gateway.flows.pacing import before_search, count_peer, give_back
+from gateway.flows.pacing import before_search, count_peer, give_back, not_over
 from gateway.flows.profile import profile_of
 from gateway.net.allowance import BEFORE_A_GET_IS_JUDGED, at_most, is_left
 from gateway.net.purpose import KEY
@@ -96,6 +96,7 @@ async def authenticate(kit: Kit, request: SignedRequest, *, is_collection: bool 
     enforce(kit, origin_of(opened.key_id), "fetch")
     if same_origin(opened.key_id, kit.base):
         return _one_of_us(kit, opened, is_collection=is_collection)
+    not_over(kit, origin_of(opened.key_id))
     verdict = await signer_of(kit, opened, is_collection=is_collection)
     if not verdict.ok:
         raise unauthenticated(verdict)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # What is shown in nobody's inbox: reports are for the admin, blocks are told nobody.
 PRIVATE = frozenset({"Flag", "Block"})
 # Words that were refused, because they are not their sender's to say.
-REFUSED = frozenset({"not-the-author", "foreign-object", "blocked-here"})
+REFUSED = frozenset({"not-the-author", "foreign-object", "blocked-here", "refused-by-rule"})
 
 
 def deposit(kit: Kit, row: ArrivalRow, activity: Activity, ignored: Collection[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from gateway.activitypub.webfinger import JRD, account_of, self_link
 from gateway.errors import BadInput, GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable, Text
@@ -74,33 +75,58 @@ async def resolve(kit: Kit, text: str) -> RemoteActor:
 
 async def _by_webfinger(kit: Kit, scheme: str, name: str, host: str) -> RemoteActor:
     """Follow WebFinger to an actor, and back: the actor's host must confirm the handle."""
-    url = f"{scheme}://{host}/.well-known/webfinger?resource=acct:{name}@{host}"
-    answer = await _descriptor(kit, url)
+    answer = await _descriptor(kit, f"{scheme}://{host}", name, host)
     if answer.status in GONE:
         raise NotFound(f"@{name}@{host} does not exist")
     if not answer.ok:
-        raise RemoteAnswer(f"{url}: status {answer.status}", remote_status=answer.status)
+        raise RemoteAnswer(f"{answer.url}: status {answer.status}", remote_status=answer.status)
     href = _self_link(answer)
     if href is None:
         raise NotFound(f"@{name}@{host} names no actor")
+    subject = _subject(answer)
+    if subject not in (None, (name, host)):
+        await _confirm(kit, scheme, subject, href)
     actor = await known_actor(kit, href)
     if actor.name.lower() != name:
         raise NotFound(f"{href} does not call itself {name}")
-    if not same_origin(href, url):
-        back = await _descriptor(kit, f"{actor.origin}/.well-known/webfinger?resource=acct:{name}@{host}")
+    if not same_origin(href, f"{scheme}://{host}"):
+        back = await _descriptor(kit, actor.origin, name, host)
         if not back.ok or _self_link(back) != href:
             raise NotFound(f"{actor.origin} does not confirm @{name}@{host}")
     return actor
 
 
-async def _descriptor(kit: Kit, url: str) -> Answer:
+async def _confirm(kit: Kit, scheme: str, subject: tuple[str, str], href: str) -> None:
+    """Ask the host of another subject whether that is so; raise NotFound when it does not say the same."""
+    answer = await _descriptor(kit, f"{scheme}://{subject[1]}", *subject)
+    if not answer.ok or _self_link(answer) != href or _subject(answer) != subject:
+        raise NotFound(f"acct:{subject[0]}@{subject[1]} is not confirmed by its host")
+
+
+async def _descriptor(kit: Kit, origin: str, name: str, host: str) -> Answer:
+    """Ask an origin about an account."""
+    url = f"{origin}/.well-known/webfinger?resource=acct:{quote(name, safe='')}@{host}"
     hop = functools.partial(not_refused, kit)
     return await kit.client.get(url, accept=f"{JRD}, application/json", purpose=WEBFINGER, hop=hop)
 
 
-def _self_link(answer: Answer) -> str | None:
-    """Return the actor that a descriptor points at; raise RemoteAnswer when it is no JSON object."""
+def _subject(answer: Answer) -> tuple[str, str] | None:
+    """Return the account that a descriptor says it is about; None when it names none."""
+    subject = _read(answer).get("subject")
     try:
-        return self_link(strict.read_object(answer.body))
+        return account_of(subject) if isinstance(subject, str) else None
+    except BadInput as error:
+        raise RemoteAnswer(f"{answer.url} is about {subject!r}"[:200], remote_status=answer.status) from error
+
+
+def _self_link(answer: Answer) -> str | None:
+    """Return the actor that a descriptor points at."""
+    return self_link(_read(answer))
+
+
+def _read(answer: Answer) -> dict[str, object]:
+    """Return a descriptor; raise RemoteAnswer when it is no JSON object."""
+    try:
+        return strict.read_object(answer.body)
     except MalformedDocument as error:
         raise RemoteAnswer(f"{answer.url}: {error}", remote_status=answer.status) from error

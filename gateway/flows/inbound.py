@@ -13,7 +13,7 @@ from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
 from gateway.flows.deposit import owner_of_inbox, put
 from gateway.flows.moderate import decision_about, enforce, refused
-from gateway.flows.pacing import count_bytes, count_peer
+from gateway.flows.pacing import count_bytes, count_peer, not_over
 from gateway.jsonld import strict
 from gateway.net.allowance import BEFORE_A_POST_IS_JUDGED, at_most
 from gateway.observe.names import ARRIVAL
@@ -60,6 +60,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         raise unauthenticated(verify.close(opened, None, actor))
     origin = origin_of(actor)
     _refuse_early(kit, origin, opened)
+    not_over(kit, origin_of(opened.key_id))
     with at_most(BEFORE_A_POST_IS_JUDGED):
         verdict = await judge(kit, opened, actor)
         bearer = verdict.actor

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
 
 MAX_MENTIONS = 20
+MAX_NAME = 64
 SECONDS = 10.0  # for all of them: an author waits
 
 
@@ -65,4 +66,6 @@ async def author_of(kit: Kit, object_id: str) -> tuple[str, str]:
         document, _ = await discover.document_at(kit, object_id)
         author = id_of(document.get("attributedTo")) or ""
     actor = await discover.known_actor(kit, author)
-    return f"@{actor.name}@{actor.origin.partition('://')[2]}", actor.id
+    # The name is the other server's to choose, and stands in a document of ours.
+    name = "".join(character for character in actor.name if character.isprintable() and character not in "@ ")
+    return f"@{name[:MAX_NAME]}@{actor.origin.partition('://')[2]}", actor.id

@@ -63,6 +63,14 @@ def too_many(pace: Pace, left: Left, who: str) -> TooManyRequests:
     return TooManyRequests(f"{pace.name}: {who}", retry_after=left.retry_after, extra=(("limit", limit),))
 
 
+def not_over(kit: Kit, origin: Origin) -> None:
+    """Raise TooManyRequests when a peer's domain has sent too many already: looked at before anything is fetched."""
+    domain = registrable(origin.host)
+    left = kit.paces.peers.look(domain)
+    if not left.ok:
+        raise too_many(kit.paces.peers, left, domain)
+
+
 def count_peer(kit: Kit, origin: Origin) -> None:
     """Count one verified request of a peer; raise TooManyRequests when its domain has sent too many."""
     domain = registrable(origin.host)

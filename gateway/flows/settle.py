@@ -21,7 +21,7 @@ from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
 from gateway.preferences import Auth
 from gateway.signatures import proof
-from gateway.urls import origin_of
+from gateway.urls import origin_of, try_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gateway.store.work import ArrivalRow, Job
 
 MAX_FETCHES = 3
+REFUSED = "refused-by-rule"
 PASSED_ON = frozenset({"already-known", "unknown-type", "nobody-here-asked", "no-object"})  # nothing against them
 
 
@@ -88,6 +89,10 @@ async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple
     """
     fetched: dict[str, Mapping[str, object]] = {}
     unavailable: set[str] = set()
+    about = try_origin(activity.object_id)
+    if about is not None and str(about) != kit.base and decision_about(kit, about).refuses:
+        # Also when it was kept before the refusal: nobody leads here to whom we turned away.
+        return know(kit, activity, fetched, frozenset()), [fx.Ignore(REFUSED)]
     for _round in range(MAX_FETCHES):
         known = know(kit, activity, fetched, frozenset(unavailable))
         found = fx.effects(activity, known)
@@ -102,6 +107,8 @@ async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple
                 continue
             fetched[wanted], answer = await discover.answer_at(kit, wanted)
             heard += said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
+        except Refused:
+            return known, [fx.Ignore(REFUSED)]
         except (GatewayError, BadUrl) as error:
             log().info("fetch", url=wanted or stranger, problem=str(error))
             if wanted is None:

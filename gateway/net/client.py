@@ -105,7 +105,7 @@ class Client:
         """Take the URL policy, the transport that guards addresses, and how to introduce ourselves."""
         self.policy = policy
         self._agent = user_agent
-        self._http = httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
+        self._transport = transport
 
     async def send(self, request: SignedRequest, *, purpose: Purpose) -> Answer:
         """Send one request and read a bounded answer; raise RemoteUnreachable or a kind of it."""
@@ -118,16 +118,17 @@ class Client:
     async def _exchange(self, request: SignedRequest, purpose: Purpose) -> Answer:
         self.policy.check(request.target)
         allowance.spend(request.target)
-        outgoing = self._http.build_request(
+        outgoing = httpx.Request(
             request.method,
             without_fragment(request.target),
             headers=[("user-agent", self._agent), ("accept-encoding", "identity"), *request.headers],
             content=request.body or None,
-            timeout=httpx.Timeout(purpose.idle, connect=CONNECT_SECONDS),
+            extensions={"timeout": httpx.Timeout(purpose.idle, connect=CONNECT_SECONDS).as_dict()},
         )
         counted = METER.set(Meter(purpose.limit + HEADER_BYTES))
         try:
-            answer = await self._http.send(outgoing, stream=True)
+            answer = await self._transport.handle_async_request(outgoing)
+            answer.request = outgoing
             try:
                 _check_media(answer, purpose)
                 body = await _read(answer, purpose.limit)
@@ -197,7 +198,7 @@ class Client:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
 
 def _check_media(answer: httpx.Response, purpose: Purpose) -> None:

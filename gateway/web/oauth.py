@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.errors import BadInput, MalformedDocument, Text, UnsupportedMediaType
 from gateway.flows import grant
 from gateway.jsonld.strict import read_object
-from gateway.urls import try_origin
+from gateway.urls import to_uri, try_origin
 from gateway.web.access import check_same_site, session_of
 from gateway.web.context import kit_of, language_of, prefers_html, read_body, read_form
 from gateway.web.middleware import CSP
@@ -113,7 +113,7 @@ async def register(request: Request) -> Response:
         return _error(400, "invalid_client_metadata", f"scope: some of {' '.join(grant.SCOPES)}")
     name = " ".join(str(asked.get("client_name") or "").split())[:MAX_NAME]
     website = asked.get("client_uri")
-    website = website if isinstance(website, str) and len(website) <= MAX_URI and try_origin(website) else ""
+    website = to_uri(website) if isinstance(website, str) and len(website) <= MAX_URI and try_origin(website) else ""
     app, secret = grant.register(kit_of(request), name, website, uris, scopes, confidential=method != "none")
     document: dict[str, object] = {
         "client_id": app.id,

@@ -15,7 +15,7 @@ from gateway.errors import SPECIAL_CODES, GatewayError, Gone, NotFound
 from gateway.flows import grant, stating
 from gateway.policy.reasons import SENTENCES, Reason
 from gateway.preferences import strictest
-from gateway.urls import same_origin, try_origin
+from gateway.urls import same_origin, to_uri, try_origin
 from gateway.web import feeds
 from gateway.web.access import account_of, check_visible
 from gateway.web.context import kit_of, language_of
@@ -86,7 +86,7 @@ def _shown(kit: Kit, stored: Stored) -> dict[str, object]:
         "warning": plain(warning),
         "published": stored.published,
         "edited": stored.updated is not None,
-        "reply_to": stored.in_reply_to,
+        "reply_to": to_uri(stored.in_reply_to) if stored.in_reply_to and try_origin(stored.in_reply_to) else None,
         "media": _media(document.get("attachment")),
         "local": stored.local,
         "likes": len(kit.store.relations.interactions(stored.id, "Like")),
@@ -99,7 +99,7 @@ def _media(attached: object) -> list[dict[str, object]]:
     items = attached if isinstance(attached, list) else [attached]
     return [
         {
-            "url": url,
+            "url": to_uri(url),
             "mediaType": text_of(item, "mediaType"),
             "name": text_of(item, "name"),
             "width": item.get("width"),
