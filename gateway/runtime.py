@@ -46,7 +46,8 @@ FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
 FORWARDED_SECONDS = 3600.0
 SOFT_CAP = 10_000
-FORGOTTEN = timedelta(days=90)  # origins that were met once
+FORGOTTEN = timedelta(days=90)  # actors and origins that were met once
+REMEMBERED = timedelta(days=366)  # ids of arrivals: whatever is proven is not older than a year
 UNFINISHED = timedelta(days=1)  # uploads nobody attached, apps nobody let in
 
 
@@ -78,9 +79,12 @@ class Gateway:
         arrivals_before = now - timedelta(days=kit.settings.retention_arrivals)
         with kit.store.transaction():
             kit.store.work.prune(
-                jobs_before=now - timedelta(days=kit.settings.retention_jobs), arrivals_before=arrivals_before
+                jobs_before=now - timedelta(days=kit.settings.retention_jobs),
+                arrivals_before=arrivals_before,
+                ids_before=min(arrivals_before, now - REMEMBERED),
             )
             kit.store.inboxes.prune(arrivals_before)
+            kit.store.relations.prune(now - FORGOTTEN)
             kit.store.peers.prune(now - FORGOTTEN)
             kit.store.apps.prune(
                 expired_before=now - UNFINISHED, unused_before=now - UNFINISHED, sessions_before=now - SESSION_LIFE

@@ -18,7 +18,7 @@ from gateway.errors import BadUrl
 MAX_URL = 2048
 MAX_HOST = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
-_UNSAFE = re.compile(r"[\x00-\x20\x7f\\^`{|}<>\"]")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\^`{|}<>\"\ud800-\udfff]")
 _BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 

@@ -166,7 +166,7 @@ async def test_without_a_transport_the_guard_is_on_the_way(tmp_path: Path) -> No
     """The real gateway goes out through the guarded transport, with its own name."""
     gateway = open_gateway(settings_of(base_url="https://gw.example", data=tmp_path))
     async with gateway:
-        http = gateway.kit.client._http
+        http = gateway.kit.client
         assert isinstance(http._transport, OriginTransport)
         assert "+https://gw.example/about" in gateway.kit.client._agent
         assert gateway.kit.clock.now() - START < timedelta(days=365 * 20)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.actor import keys_of
 from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
 from gateway.flows import discover, fetch
+from gateway.flows.cause import give_back, searching
 from gateway.flows.moderate import enforce
-from gateway.flows.pacing import before_search, count_peer, give_back, not_over
+from gateway.flows.pacing import count_peer, not_over
 from gateway.flows.profile import profile_of
 from gateway.net.allowance import BEFORE_A_GET_IS_JUDGED, at_most, is_left
 from gateway.net.purpose import KEY
@@ -39,9 +40,9 @@ async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = F
     known = kit.store.relations.actor(actor)
     if known is not None:
         verdict = verify.close(opened, _key(known, opened.key_id, kit.clock.now()), actor, is_collection=is_collection)
-        if verdict.ok or kit.refetched.get(actor) is not None:
+        if verdict.ok or was_sought(kit, actor, opened.scheme):
             return verdict
-    if known is None and kit.refetched.get(actor) is not None:
+    if known is None and was_sought(kit, actor, opened.scheme):
         return verify.close(opened, None, actor)  # looked for a moment ago, and not there
     fetched = await actor_sought(kit, actor, opened.scheme)
     key = _key(fetched, opened.key_id, kit.clock.now()) if fetched is not None else None
@@ -53,24 +54,29 @@ async def judge(kit: Kit, opened: Opened, actor: str, *, is_collection: bool = F
 
 async def actor_sought(kit: Kit, actor: str, scheme: str) -> RemoteActor | None:
     """Look for an actor at its own id, so that its keys can be judged; None when there is none."""
-    before_search(kit, actor)
-    fetched = await _sought(kit, actor, discover.actor_at(kit, actor, purpose=KEY, scheme=scheme))
-    kit.refetched.put(actor, value=True)
+    fetched = await _sought(kit, actor, scheme, discover.actor_at(kit, actor, purpose=KEY, scheme=scheme))
+    kit.refetched.put(f"{scheme} {actor}", value=True)
     return fetched
+
+
+def was_sought(kit: Kit, what: str, scheme: str) -> bool:
+    """Tell whether an actor or a key was looked for a moment ago, with this kind of signature."""
+    return kit.refetched.get(f"{scheme} {what}") is not None
 
 
 def _key(actor: RemoteActor, key_id: str, now: datetime) -> ListedKey | None:
     return owner.find(actor.document, actor.id, key_id, now)
 
 
-async def _sought(kit: Kit, url: str, search: Awaitable[RemoteActor]) -> RemoteActor | None:
+async def _sought(kit: Kit, url: str, scheme: str, search: Awaitable[RemoteActor]) -> RemoteActor | None:
     """Wait for a search that begins at ``url``; None when it finds no actor, Unavailable when the fault is passing."""
     try:
-        async with asyncio.timeout(KEY_SECONDS):
-            return await search
+        with searching(kit):
+            async with asyncio.timeout(KEY_SECONDS):
+                return await search
     except TimeoutError as error:
         # Remembered like any failed fetch: a silent host costs one wait, not one for every request.
-        kit.failed_fetches.put(without_fragment(url), 0)
+        kit.failed_fetches.put(fetch.memory_of(without_fragment(url), scheme), 0)
         raise _passing(RemoteUnreachable(f"{url}: silent for {KEY_SECONDS:.0f} s")) from error
     except RemoteAnswer as error:
         if error.remote_status >= 500 or error.remote_status in fetch.PASSING or error.remote_status == 0:  # noqa: PLR2004 - RFC 9110
@@ -110,16 +116,15 @@ async def signer_of(kit: Kit, opened: Opened, *, is_collection: bool = False) ->
     """Judge a signature by whoever owns its key, elsewhere: at most two fetches."""
     known = kit.store.relations.actor_of_key(opened.key_id)
     verdict = _closed(kit, opened, known, is_collection=is_collection)
-    if verdict.ok or kit.refetched.get(opened.key_id) is not None or not is_left():
+    if verdict.ok or was_sought(kit, opened.key_id, opened.scheme) or not is_left():
         return verdict
     # The key is unknown, was rotated, or a neighbour on the same host claims it: its own document decides.
-    before_search(kit, opened.key_id)
     with at_most(BEFORE_A_GET_IS_JUDGED):
-        found = await _sought(kit, opened.key_id, discover.key_by_id(kit, opened.key_id, scheme=opened.scheme))
-    kit.refetched.put(opened.key_id, value=True)
-    verdict = _closed(kit, opened, found, is_collection=is_collection)
-    if verdict.ok:
-        give_back(kit, opened.key_id)
+        search = discover.key_by_id(kit, opened.key_id, scheme=opened.scheme)
+        found = await _sought(kit, opened.key_id, opened.scheme, search)
+    kit.refetched.put(f"{opened.scheme} {opened.key_id}", value=True)
+    if (verdict := _closed(kit, opened, found, is_collection=is_collection)).ok:
+        give_back(kit, opened.key_id, BEFORE_A_GET_IS_JUDGED)
     return verdict
 
 

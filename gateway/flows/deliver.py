@@ -6,24 +6,19 @@ What is forwarded for others goes the same way; only its bytes are not ours.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.actor import key_id
-from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
-from gateway.carriers import content_usage
 from gateway.errors import RemoteUnreachable
+from gateway.flows.letter import Letter, signed
 from gateway.flows.moderate import decision_about
 from gateway.jobs.retry import Again, next_try
-from gateway.jsonld import strict
 from gateway.net import purpose
 from gateway.observe.logs import log
 from gateway.observe.names import DELIVERY
 from gateway.policy.rules import Action
-from gateway.signatures import cavage, knock, message
-from gateway.signatures.request import SignedRequest
-from gateway.urls import origin_of, to_uri
+from gateway.signatures import knock, message
+from gateway.urls import origin_of
 
 if TYPE_CHECKING:
     from gateway.flows.kit import Kit
@@ -33,19 +28,8 @@ if TYPE_CHECKING:
     from gateway.urls import Origin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """What is sent: the bytes of one activity, and as whom the request is signed."""
-
-    activity: str
-    body: bytes
-    signer: str
-
-    @property
-    def usage(self) -> str:
-        """Return the Content-Usage line that the activity itself carries."""
-        value = strict.read_object(self.body).get("contentUsage")
-        return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+# Whoever does not take others' words from us today will not tomorrow.
+FINAL = {"forward": frozenset({401})}
 
 
 async def deliver(kit: Kit, job: Job) -> None:
@@ -102,7 +86,7 @@ async def _knock(kit: Kit, letter: Letter, inbox: str, origin: Origin) -> tuple[
     takes = peer.takes_content_usage and bool(usage)
     tried = [knock.first(speaks_rfc9421=peer.speaks_rfc9421, takes_content_usage=takes)]
     while True:
-        answer = await kit.client.send(_signed(kit, letter, inbox, tried[-1], usage), purpose=purpose.DELIVERY)
+        answer = await kit.client.send(signed(kit, letter, inbox, tried[-1]), purpose=purpose.DELIVERY)
         following = knock.after(tuple(tried), answer.status, answer.header("accept-signature"))
         if answer.ok or following is None:
             break
@@ -125,23 +109,10 @@ def _learn(kit: Kit, origin: Origin, tried: list[Knock]) -> None:
         kit.store.peers.learn_no_content_usage(origin, now)
 
 
-def _signed(kit: Kit, letter: Letter, inbox: str, how: Knock, usage: str) -> SignedRequest:
-    headers = [("content-type", PROFILED), ("accept", ACTIVITY_JSON)]
-    if how.content_usage:
-        headers.append((content_usage.NAME, usage))
-    request = SignedRequest(method="POST", target=to_uri(inbox), headers=tuple(headers), body=letter.body)
-    key, name, now = kit.keyring.get(letter.signer), key_id(letter.signer), kit.clock.now()
-    extra = (content_usage.NAME,) if how.content_usage else ()
-    if how.scheme == message.SCHEME:
-        added = message.sign(request, key, name, now, extra, nonce=how.nonce, label=how.label)
-    else:
-        added = cavage.sign(request, key, name, now, extra)
-    return request.with_headers(*added)
-
-
 def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str) -> None:
     now = kit.clock.now()
-    verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=secrets.randbelow(1000) / 1000)
+    jitter, final = secrets.randbelow(1000) / 1000, FINAL.get(job.kind, frozenset())
+    verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=jitter, final=final)
     if isinstance(verdict, Again):
         kit.store.work.postpone(job.id, now + timedelta(seconds=verdict.seconds), status=status, problem=problem[:300])
         outcome = f"again in {verdict.seconds:.0f} s"

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.actor import key_id
 from gateway.activitypub.properties import ACTIVITY_JSON, PROFILED
 from gateway.errors import RemoteAnswer, RemoteUnreachable
+from gateway.flows.cause import CAUSE, before_errand, before_key
 from gateway.flows.moderate import not_refused
+from gateway.flows.pacing import count_bytes
 from gateway.net import allowance
+from gateway.net.purpose import ACTOR, KEY
 from gateway.signatures import cavage, message
 from gateway.urls import origin_of, same_origin
 
@@ -20,10 +23,12 @@ if TYPE_CHECKING:
     from gateway.net.client import Answer
     from gateway.net.purpose import Purpose
     from gateway.signatures.request import SignedRequest
+    from gateway.urls import Origin
 
 ACCEPT = f"{ACTIVITY_JSON}, {PROFILED}"
 GONE = frozenset({404, 410})
 PASSING = frozenset({408, 425, 429})
+REDIRECTED = 302
 FORBIDDEN = 403  # what an address that may not be contacted is remembered as
 
 
@@ -50,21 +55,25 @@ async def fetch(
     """
     if same_origin(url, kit.base):
         raise RemoteAnswer(f"{url} is our own address", remote_status=404)
-    memory = url if as_actor is None else f"{as_actor} {url}"
+    # A server may take one signature and not the other: a failure with one says nothing about the other.
+    memory = memory_of(url, scheme, as_actor)
     remembered = kit.failed_fetches.get(memory)
     if remembered is not None:
         raise RemoteAnswer(f"{url} failed a moment ago", remote_status=remembered)
+    if not allowance.is_left():
+        raise RemoteAnswer(f"{url}: one request more than its cause may lead to", remote_status=allowance.EXHAUSTED)
     learnt = kit.store.peers.get(origin_of(url), kit.clock.now()).speaks_rfc9421
     first = scheme or (message.SCHEME if learnt else cavage.SCHEME)
     other = cavage.SCHEME if first == message.SCHEME else message.SCHEME
-    hop = functools.partial(not_refused, kit)
+    hop = functools.partial(_hop, kit, origin_of(url), purpose)
     try:
         answer = await kit.client.get(url, accept=ACCEPT, purpose=purpose, sign=signer(kit, first, as_actor), hop=hop)
         if answer.status == 401 and allowance.is_left():  # noqa: PLR2004 - RFC 9110
             again = signer(kit, other, as_actor)
             answer = await kit.client.get(url, accept=ACCEPT, purpose=purpose, sign=again, hop=hop)
     except RemoteUnreachable as error:
-        kit.failed_fetches.put(memory, _lasting(error))
+        if not isinstance(error, RemoteAnswer) or error.remote_status != allowance.EXHAUSTED:
+            kit.failed_fetches.put(memory, _lasting(error))
         raise
     if answer.status != 200:  # noqa: PLR2004 - nothing else carries a document
         kit.failed_fetches.put(memory, answer.status)
@@ -73,7 +82,31 @@ async def fetch(
             remote_status=answer.status,
             retry_after=answer.retry_after(kit.clock.now()),
         )
+    count_bytes(kit, CAUSE.get() or origin_of(url), len(answer.body))
     return answer
+
+
+def memory_of(url: str, scheme: str | None = None, as_actor: str | None = None) -> str:
+    """Return under which key a failure is remembered."""
+    return " ".join(filter(None, (as_actor, scheme, url)))
+
+
+def elsewhere(kit: Kit, start: Origin | None, origin: Origin) -> None:
+    """Judge a hop before it is asked: never ourselves, nobody whom we refuse but ``start``, which an admin named."""
+    if str(origin) == kit.base:
+        raise RemoteAnswer(f"{origin} is our own address", remote_status=404)
+    if origin != start:
+        not_refused(kit, origin)
+
+
+def _hop(kit: Kit, start: Origin, purpose: Purpose, origin: Origin) -> None:
+    """Judge one hop of a signed fetch besides: who was asked enough, who is not whom we began with."""
+    elsewhere(kit, None, origin)
+    if purpose in (KEY, ACTOR) and origin != start:
+        raise RemoteAnswer(f"{start} redirects to {origin}: an actor is read at its own id", remote_status=REDIRECTED)
+    if purpose is KEY:
+        before_key(kit, origin)
+    before_errand(kit, origin)
 
 
 def _lasting(error: RemoteUnreachable) -> int:

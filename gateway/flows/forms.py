@@ -6,12 +6,14 @@ only when the developer asks, and what that changes is told.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gateway.activitypub.labels import context_for
 from gateway.errors import BadUrl, GatewayError, MalformedDocument
 from gateway.flows import bounded
+from gateway.flows.fetch import elsewhere
 from gateway.jsonld import strict
 from gateway.jsonld.requested import VIEWS, context_urls
 from gateway.net.purpose import CONTEXT
@@ -95,7 +97,7 @@ async def _fetched(kit: Kit, urls: Sequence[str]) -> tuple[dict[str, Any], dict[
 
 
 async def _context_at(kit: Kit, url: str) -> dict[str, object]:
-    answer = await kit.client.get(url, accept=ACCEPT, purpose=CONTEXT)
+    answer = await kit.client.get(url, accept=ACCEPT, purpose=CONTEXT, hop=functools.partial(elsewhere, kit, None))
     media = (answer.header("content-type") or "none").partition(";")[0].strip().lower()
     if not answer.ok:
         raise MalformedDocument(f"status {answer.status} at {answer.url}")

@@ -13,6 +13,7 @@ from gateway.errors import BadUrl, GatewayError
 from gateway.flows import deposit, discover
 from gateway.flows.concern import MAX_DEPTH, MAX_FETCHES, Search
 from gateway.flows.moderate import decision_about
+from gateway.net.domain import registrable
 from gateway.observe.logs import log
 from gateway.policy.rules import Action
 from gateway.urls import origin_of, same_origin
@@ -50,12 +51,13 @@ async def audience_of_ours(kit: Kit, row: ArrivalRow, activity: Activity) -> dic
 
 
 def _may_send(kit: Kit, origin: str) -> bool:
-    """Tell whether an origin has not used up its hour: nobody else's server is ours to fan out with."""
-    used = kit.forwarded.get(origin) or 0
+    """Tell whether an origin's domain has not used up its hour: nobody else's server is ours to fan out with."""
+    domain = registrable(origin_of(origin).host)
+    used = kit.forwarded.get(domain) or 0
     if used == 0:
-        kit.forwarded.put(origin, 1)
+        kit.forwarded.put(domain, 1)
     else:
-        kit.forwarded.replace(origin, used + 1)
+        kit.forwarded.replace(domain, used + 1)
     return used < MAX_AN_HOUR
 
 

@@ -9,8 +9,7 @@ from urllib.parse import quote
 from gateway.activitypub.webfinger import JRD, account_of, self_link
 from gateway.errors import BadInput, GatewayError, MalformedDocument, NotFound, RemoteAnswer, RemoteUnreachable, Text
 from gateway.flows.discover import known_actor
-from gateway.flows.fetch import GONE
-from gateway.flows.moderate import not_refused
+from gateway.flows.fetch import GONE, elsewhere
 from gateway.jsonld import strict
 from gateway.net.purpose import WEBFINGER
 from gateway.urls import same_origin
@@ -106,7 +105,7 @@ async def _confirm(kit: Kit, scheme: str, subject: tuple[str, str], href: str) -
 async def _descriptor(kit: Kit, origin: str, name: str, host: str) -> Answer:
     """Ask an origin about an account."""
     url = f"{origin}/.well-known/webfinger?resource=acct:{quote(name, safe='')}@{host}"
-    hop = functools.partial(not_refused, kit)
+    hop = functools.partial(elsewhere, kit, None)
     return await kit.client.get(url, accept=f"{JRD}, application/json", purpose=WEBFINGER, hop=hop)
 
 

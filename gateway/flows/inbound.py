@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub import bounds
 from gateway.activitypub.properties import only_id, type_of
 from gateway.activitypub.understand import actor_of, id_checked
+from gateway.errors import Unavailable
 from gateway.flows import relayed
 from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
@@ -19,7 +20,7 @@ from gateway.net.allowance import BEFORE_A_POST_IS_JUDGED, at_most
 from gateway.observe.names import ARRIVAL
 from gateway.signatures import verify
 from gateway.store.work import ArrivalRow
-from gateway.urls import origin_of
+from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from gateway.signatures.verify import Opened
     from gateway.urls import Origin
 
+MAX_WAITING = 50_000
+BUSY_SECONDS = 120
 SPOKEN_HEADERS = frozenset({"content-usage", "ai-usage", "x-robots-tag", "tdm-reservation", "tdm-policy"})
 KEPT_HEADERS = SPOKEN_HEADERS | frozenset(
     {"signature", "signature-input", "date", "digest",
@@ -46,6 +49,7 @@ class Received:
     type: str = ""
     peer: str = ""
     scheme: str = ""
+    bearer: str = ""
 
 
 async def receive(kit: Kit, request: SignedRequest) -> Received:
@@ -72,6 +76,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     count_peer(kit, origin_of(bearer))
     count_bytes(kit, origin_of(bearer), len(request.body))
     activity_id = id_checked(document, actor)
+    _check_backlog(kit)
     if judge_labels(kit, document, verdict, request) is not None:
         decision = decision_about(kit, origin)
         if decision.refuses:
@@ -81,7 +86,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         put(kit, reader, activity_id, verdict.actor)  # one more of us is told of the same thing
     return Received(
         outcome="accepted" if kept else "already-known", activity=activity_id, type=type_of(document), peer=str(origin),
-        scheme=verdict.scheme,
+        scheme=verdict.scheme, bearer=bearer,
     )  # fmt: skip
 
 
@@ -94,7 +99,13 @@ def _without_words(request: SignedRequest) -> SignedRequest:
 def is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) -> bool:
     """Tell whether an unknown actor deletes or updates itself: nothing here could change (Delete floods)."""
     about_itself = type_of(document) in ("Delete", "Update") and only_id(document.get("object")) == actor
-    return about_itself and kit.store.relations.actor(actor) is None
+    return about_itself and not same_origin(actor, kit.base) and kit.store.relations.actor(actor) is None
+
+
+def _check_backlog(kit: Kit) -> None:
+    """Raise Unavailable while more waits to be settled than is good: a 202 is a promise to get to it."""
+    if kit.store.work.arrivals_waiting(MAX_WAITING) >= MAX_WAITING:
+        raise Unavailable(f"{MAX_WAITING} arrivals wait", retry_after=BUSY_SECONDS)
 
 
 def _refuse_early(kit: Kit, origin: Origin, opened: Opened) -> None:

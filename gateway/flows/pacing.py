@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.errors import TooManyRequests, Unavailable
+from gateway.errors import TooManyRequests
 from gateway.net.domain import registrable
 from gateway.net.pace import Pace
 from gateway.net.purpose import MIB
-from gateway.urls import origin_of, try_origin
 
 if TYPE_CHECKING:
     from gateway.clock import Clock
@@ -25,15 +24,18 @@ if TYPE_CHECKING:
 WINDOW = 300.0
 UNVERIFIED = 600  # failed or missing signatures of one network; Mastodon and GoToSocial take 300 requests of any kind
 SIGN_IN = 25  # as Mastodon
-KEYS, KEYS_WINDOW = 30, 60.0  # searches for keys at one domain that led to nobody
-ERRANDS, ERRANDS_WINDOW = 60, 60.0  # documents of one domain that another one makes us fetch
+# A full bucket and what flows in make at most thirty in any minute.
+KEYS = 15  # requests for keys at one domain that led to nobody
+KEYS_OF_ONE = 6  # of them on behalf of one network, so that one forger does not use them up
+ERRANDS = 15  # documents of one domain that another one makes us fetch
+MINUTE = 60.0
 DAY = 86_400.0
 CAP = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Paces:
-    """``requests``, ``unverified`` and ``sign_in`` count networks, the others domains."""
+    """``requests``, ``unverified`` and ``sign_in`` count networks, the others domains; ``searching`` is under way."""
 
     requests: Pace
     unverified: Pace
@@ -41,19 +43,26 @@ class Paces:
     peers: Pace
     bytes: Pace
     keys: Pace
+    keys_of_one: Pace
     errands: Pace
+    searching: int = 0
 
 
 def paces(clock: Clock, settings: Settings) -> Paces:
     """Return fresh paces."""
+
+    def pace(name: str, quota: int, seconds: float) -> Pace:
+        return Pace(clock, name, quota=quota, seconds=seconds, cap=CAP)
+
     return Paces(
-        requests=Pace(clock, "network", quota=settings.limit_network, seconds=WINDOW, cap=CAP),
-        unverified=Pace(clock, "unverified", quota=UNVERIFIED, seconds=WINDOW, cap=CAP),
-        sign_in=Pace(clock, "sign-in", quota=SIGN_IN, seconds=WINDOW, cap=CAP),
-        peers=Pace(clock, "peer", quota=settings.limit_peer, seconds=WINDOW, cap=CAP),
-        bytes=Pace(clock, "bytes", quota=settings.limit_peer_mebibytes * MIB, seconds=DAY, cap=CAP),
-        keys=Pace(clock, "keys", quota=KEYS, seconds=KEYS_WINDOW, cap=CAP),
-        errands=Pace(clock, "errands", quota=ERRANDS, seconds=ERRANDS_WINDOW, cap=CAP),
+        requests=pace("network", settings.limit_network, WINDOW),
+        unverified=pace("unverified", UNVERIFIED if settings.limit_network else 0, WINDOW),
+        sign_in=pace("sign-in", SIGN_IN, WINDOW),
+        peers=pace("peer", settings.limit_peer, WINDOW),
+        bytes=pace("bytes", settings.limit_peer_mebibytes * MIB, DAY),
+        keys=pace("keys", KEYS, MINUTE),
+        keys_of_one=pace("keys", KEYS_OF_ONE, MINUTE),
+        errands=pace("errands", ERRANDS, MINUTE),
     )
 
 
@@ -85,32 +94,3 @@ def count_bytes(kit: Kit, origin: Origin, size: int) -> None:
     left = kit.paces.bytes.take(domain, size)
     if not left.ok:
         raise too_many(kit.paces.bytes, left, domain)
-
-
-def before_search(kit: Kit, url: str) -> None:
-    """Count one search for a key at a domain; raise Unavailable when it was asked enough.
-
-    Whoever turns out to be who they say gives it back: only searches that lead to nobody add up.
-    """
-    domain = registrable(origin_of(url).host)
-    left = kit.paces.keys.take(domain)
-    if not left.ok:
-        raise Unavailable(
-            f"{domain} was asked for too many keys in vain", code="key-host-unavailable", retry_after=left.retry_after
-        )
-
-
-def give_back(kit: Kit, url: str) -> None:
-    """Give a search back that led to somebody who is who they say."""
-    kit.paces.keys.give_back(registrable(origin_of(url).host))
-
-
-def before_errand(kit: Kit, source: Origin, url: str) -> None:
-    """Count one document that a peer makes us fetch elsewhere; raise Unavailable when it is sending us too often."""
-    target, here = try_origin(url), registrable(source.host)
-    there = registrable(target.host) if target is not None else here
-    if there == here:
-        return
-    left = kit.paces.errands.take(f"{here} {there}")
-    if not left.ok:
-        raise Unavailable(f"{here} sends us to {there} too often", retry_after=left.retry_after)

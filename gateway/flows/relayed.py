@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.errors import Unavailable
-from gateway.flows.authenticate import actor_sought, signer_of
-from gateway.flows.pacing import give_back
+from gateway.flows.authenticate import actor_sought, signer_of, was_sought
+from gateway.flows.cause import give_back
 from gateway.net import allowance
 from gateway.signatures import owner, proof, verify
 from gateway.signatures.verdict import Verdict
@@ -56,7 +56,7 @@ async def _proven(kit: Kit, opened: Opened, document: Mapping[str, object], acto
     known = kit.store.relations.actor(actor)
     key = _listed(kit, known.document, actor, method) if known is not None else None
     verdict = proven_by(kit, document, key, kit.clock.now())
-    if verdict.ok or not owner.may_speak(method, actor) or kit.refetched.get(actor) is not None:
+    if verdict.ok or not owner.may_speak(method, actor) or was_sought(kit, actor, opened.scheme):
         return verdict
     found = await actor_sought(kit, actor, opened.scheme)
     key = _listed(kit, found.document, actor, method) if found is not None else None

@@ -87,19 +87,18 @@ def replay(kit: Kit, captured: Captured, keys: Keys, at: datetime | None = None)
     except (MalformedDocument, MalformedSignature) as error:
         return _unreadable(request, now, error)
     is_for_us = same_origin(request.target, kit.base)
-    found = keys.find(opened.key_id, actor, captured.keys, now, is_for_us=is_for_us) if opened.ok else (None, None)
-    key, source = found
+    known = keys.find(opened.key_id, actor, captured.keys, now, is_for_us=is_for_us) if opened.ok else (None, None)
+    key, source = known
     foreign = actor is not None and not owner.may_speak(opened.key_id, actor)
-    path = request.path_and_query.partition("?")[0]
-    verdict = verify.close(opened, None if foreign else key, actor, is_collection=path.endswith(COLLECTIONS))
+    is_collection = request.path_and_query.partition("?")[0].endswith(COLLECTIONS)
+    verdict = verify.close(opened, None if foreign else key, actor, is_collection=is_collection)
     if actor is not None and document is not None and "proof" in document and opened.ok and not verdict.ok:
         find = functools.partial(keys.find, captured=captured.keys, now=now)
         verdict = relayed.judge_offline(kit, opened, document, actor, verdict, find, now)
     refusal = _refusal(kit, {actor or verdict.actor, opened.key_id}) if opened.ok else None
     is_ignored = document is not None and verify.is_signed(request) and is_about_a_stranger(kit, document, actor or "")
     status, code, detail = refusal or _answer(document, actor, verdict)
-    if is_ignored:
-        detail += f"; the live answer is 202 without looking: {IGNORED}"
+    detail += f"; the live answer is 202 without looking: {IGNORED}" if is_ignored else ""
     return Replayed(
         request=request, at=now, status=status, code=code, detail=detail, scheme=verdict.scheme,
         key_id=verdict.key_id, actor=actor or verdict.actor, key_from=source, steps=verdict.steps,

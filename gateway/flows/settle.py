@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub import effects as fx
 from gateway.activitypub.understand import understand
-from gateway.errors import BadUrl, GatewayError, MalformedDocument, Refused
+from gateway.errors import BadUrl, GatewayError, MalformedDocument, Refused, Unavailable
 from gateway.flows import discover
 from gateway.flows.apply import apply
+from gateway.flows.cause import CAUSE, set_to
 from gateway.flows.deposit import deposit
 from gateway.flows.forward import audience_of_ours, forward
 from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
-from gateway.flows.pacing import before_errand
 from gateway.flows.said import said_in
 from gateway.jsonld import strict
 from gateway.net.allowance import AN_ACTIVITY, at_most
@@ -53,10 +53,12 @@ async def settle(kit: Kit, job: Job) -> None:
         _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
         return
     heard = list(_from_headers(kit, row, activity))
-    with at_most(AN_ACTIVITY):
+    with at_most(AN_ACTIVITY), set_to(CAUSE, None if ours else origin_of(row.actor)):
         known, done = await _decide(kit, activity, heard)
         # What our own activities state comes from what is known here: an echo adds nothing.
         audience = await audience_of_ours(kit, row, activity)
+        for effect in (e for e in done if isinstance(e, fx.KeepActor) and known.sender_document is not None):
+            await _refresh(kit, effect.id)
     statements = () if ours else (*activity.statements, *heard)
     with kit.store.transaction():
         for effect in done:
@@ -66,12 +68,10 @@ async def settle(kit: Kit, job: Job) -> None:
         ignored = [effect.reason for effect in done if isinstance(effect, fx.Ignore)]
         if not ours:
             deposit(kit, row, activity, ignored)
-        if ours or set(ignored) <= PASSED_ON:
+        # What others bring is not carried on: whoever has it may have it from us already.
+        if ours or (set(ignored) <= PASSED_ON and row.verdict.get("scheme") != proof.SCHEME):
             forward(kit, row, audience)
         _finish(kit, job, row, _outcome(done), [f"{p.code}: {p.detail}" for p in problems])
-    for effect in done:
-        if isinstance(effect, fx.KeepActor) and known.sender_document is not None:
-            await _refresh(kit, effect.id)
     kit.wake()
 
 
@@ -100,7 +100,6 @@ async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple
         stranger = _stranger(kit, found)
         if wanted is None and stranger is None:
             return known, found
-        before_errand(kit, origin_of(activity.actor), wanted or str(stranger))
         try:
             if wanted is None:
                 await discover.actor_at(kit, str(stranger))
@@ -109,6 +108,12 @@ async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple
             heard += said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
         except Refused:
             return known, [fx.Ignore(REFUSED)]
+        except Unavailable:
+            if not fetched and not unavailable:
+                raise  # nothing was asked yet: the whole activity waits
+            unavailable.add(wanted or str(stranger))
+            if wanted is None:
+                return known, [fx.Ignore("author-unavailable")]
         except (GatewayError, BadUrl) as error:
             log().info("fetch", url=wanted or stranger, problem=str(error))
             if wanted is None:
@@ -136,8 +141,7 @@ def _outcome(done: list[fx.Effect]) -> str:
 
 
 def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[str]) -> None:
-    now = kit.clock.now()
-    host = origin_of(row.actor).host
+    now, host = kit.clock.now(), origin_of(row.actor).host
     with kit.store.transaction():
         kit.store.work.settle_arrival(row.id, row.actor, outcome, now)
         kit.store.work.finish(job.id, now)

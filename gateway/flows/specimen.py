@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from gateway.carriers.jsonld_terms import combined_at_home
 from gateway.errors import BadInput, NotAuthenticated, NotFound, Refused, RemoteAnswer, Text
 from gateway.flows import fetch, handles, look
 from gateway.net.purpose import SPECIMEN
-from gateway.urls import same_origin, without_fragment
+from gateway.urls import same_origin, try_origin, without_fragment
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
@@ -56,7 +57,13 @@ async def fetched(
             headers=tuple(http_headers.render(combined_at_home(statements), kit.policy_url)),
         )  # fmt: skip
     sign = fetch.signer(kit, scheme, as_actor) if scheme is not None else None
-    answer = await kit.client.get(url, accept=f"{ACTIVITY_JSON}, {PROFILED}", purpose=SPECIMEN, sign=sign)
+    answer = await kit.client.get(
+        url,
+        accept=f"{ACTIVITY_JSON}, {PROFILED}",
+        purpose=SPECIMEN,
+        sign=sign,
+        hop=functools.partial(fetch.elsewhere, kit, try_origin(url)),
+    )
     if answer.status in fetch.GONE:
         raise NotFound(f"{url}: status {answer.status}")
     if not answer.ok:

@@ -6,6 +6,7 @@ or an admin names the page. A link, a quotation or an answer is a page of the pe
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from gateway.carriers import html_meta, http_headers, robots_txt, tdm
 from gateway.carriers.reading import Reading, Source
 from gateway.errors import BadUrl, GatewayError, MalformedDocument
 from gateway.flows.accuse import contradictions_in
+from gateway.flows.fetch import elsewhere
 from gateway.ids import ALPHABET, LENGTH
 from gateway.jsonld import strict
 from gateway.net.purpose import PAGE
@@ -50,7 +52,7 @@ class Look:
 async def look_at(kit: Kit, origin: Origin, url: str, *, named: bool = False) -> Look | None:
     """Fetch one page without a signature, as anybody would; None when it is not the peer's own answer."""
     try:
-        answer = await kit.client.get(url, accept=ACCEPT, purpose=PAGE)
+        answer = await kit.client.get(url, accept=ACCEPT, purpose=PAGE, hop=functools.partial(elsewhere, kit, origin))
     except (GatewayError, BadUrl):
         return None
     if origin_of(answer.url) != origin:

@@ -35,12 +35,14 @@ def is_permanent(status: int) -> bool:
     return status == 501 or (400 <= status < 500 and status not in PASSING)  # noqa: PLR2004 - RFC 9110
 
 
-def next_try(attempt: int, *, status: int | None, retry_after: int | None, jitter: float) -> Again | GiveUp:
+def next_try(
+    attempt: int, *, status: int | None, retry_after: int | None, jitter: float, final: frozenset[int] = frozenset()
+) -> Again | GiveUp:
     """Return what follows the failed ``attempt`` (from 1); ``status`` is None when nobody answered.
 
-    ``jitter`` is a random number from 0 to 1.
+    ``jitter`` is a random number from 0 to 1; ``final`` are statuses that end this kind of work besides.
     """
-    if status is not None and is_permanent(status):
+    if status is not None and (is_permanent(status) or status in final):
         return GiveUp(reason="permanent-answer")
     if attempt >= MAX_ATTEMPTS:
         return GiveUp(reason="too-many-attempts")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Job], Awaitable[None]]
 
 CONCURRENCY = 16
+SHARE = 4  # of them for one peer
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 GRACE_SECONDS = 1.5
 
@@ -69,7 +70,7 @@ class Worker:
     async def drain(self, *, rounds: int = 1_000) -> None:
         """Work until nothing is due (tests and one-shot commands)."""
         for _round in range(rounds):
-            jobs = self._store.work.claim(self._owner, self._clock.now(), CONCURRENCY)
+            jobs = self._store.work.claim(self._owner, self._clock.now(), CONCURRENCY, SHARE)
             if not jobs:
                 return
             await asyncio.gather(*(self._one(job) for job in jobs))
@@ -79,7 +80,7 @@ class Worker:
             self._bell.clear()
             try:
                 free = CONCURRENCY - len(self._running)
-                jobs = self._store.work.claim(self._owner, self._clock.now(), free) if free else []
+                jobs = self._store.work.claim(self._owner, self._clock.now(), free, SHARE) if free else []
             except StoreError as error:
                 log().error(FAULT, where="claim", problem=str(error))
                 jobs = []

@@ -44,6 +44,16 @@ def at_most(requests: int) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
+@contextmanager
+def afresh() -> Iterator[None]:
+    """Begin a cause of its own: what a request leads to here is not what its sender's request led to."""
+    token = _CURRENT.set(None)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
 def is_left() -> bool:
     """Tell whether one more request may be made."""
     left = _CURRENT.get()

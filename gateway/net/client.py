@@ -174,8 +174,9 @@ class Client:
     ) -> Answer:
         target = to_uri(without_fragment(url))
         for _hop in range(purpose.redirects + 1):
+            origin = self.policy.check(target)
             if hop is not None:
-                hop(origin_of(target))
+                hop(origin)
             request = SignedRequest(method="GET", target=target, headers=(("accept", accept),))
             if sign is not None:
                 request = request.with_headers(*sign(request))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_ADDRESSES = 64  # every answer is checked; a name with more is no server
 MAX_DIALLED = 2  # of each family, as Mastodon does
 DNS_SECONDS = 5.0
-DNS_THREADS = 16  # a resolver that hangs must not hold the threads of anybody else
+DNS_THREADS = 256  # lookups that hang hold one each, long after they were given up here
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _FORBIDDEN_4 = tuple(
@@ -35,6 +35,7 @@ _FORBIDDEN_4 = tuple(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
         "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
         "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "168.63.129.16/32",  # in no registry: a cloud answers its machines there
     )
 )  # fmt: skip
 _UNICAST_6 = ipaddress.IPv6Network("2000::/3")
@@ -135,6 +136,14 @@ def _is_global(address: Address) -> bool:
     return address in _UNICAST_6 and not any(address in block for block in _FORBIDDEN_6)
 
 
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _embedded(address: Address) -> ipaddress.IPv4Address | None:
     if isinstance(address, ipaddress.IPv4Address):
         return None
@@ -212,13 +221,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                         problem = error
         except TimeoutError as error:
             problem = problem or error
-        raise RemoteUnreachable(f"{host}: {problem or 'no answer'}")
+        raise RemoteUnreachable(f"{host}: {str(problem or '') or 'no answer'}")
 
     async def _checked(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to dial, at most two of each family; every address of the name was checked."""
+        host = host.removesuffix(".")
         try:
             async with asyncio.timeout(DNS_SECONDS):
-                addresses = list(await self._resolver.resolve(host, port))
+                addresses = [host] if _is_literal(host) else list(await self._resolver.resolve(host, port))
         except (OSError, UnicodeError, TimeoutError) as error:
             raise RemoteUnreachable(f"{host} does not resolve: {error}") from error
         if not addresses:

@@ -47,11 +47,11 @@ class Pace:
         self._full.put(key, self._clock.monotonic() + ahead)
         return self._left(ahead, cost, ok=True)
 
-    def give_back(self, key: str) -> None:
-        """Give one back: it turned out to be well spent."""
+    def give_back(self, key: str, cost: float = 1.0) -> None:
+        """Give so much back: it turned out to be well spent."""
         ahead = self._ahead(key)
         if ahead > 0:
-            self._full.replace(key, self._clock.monotonic() + max(0.0, ahead - self._step))
+            self._full.replace(key, self._clock.monotonic() + max(0.0, ahead - cost * self._step))
 
     def _ahead(self, key: str) -> float:
         """Return how many seconds of the quota are used."""

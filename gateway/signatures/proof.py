@@ -7,6 +7,7 @@ option but ``proofValue`` is authenticated.
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import rfc8785
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.signatures.keys import PrivateKey, PublicKey
 
 SUITE = "eddsa-jcs-2022"
+OLDEST = timedelta(days=365)  # a replay of what is older could not be told from news
 NO_ACTOR = "an actor that the document names"
 SCHEME = "proof"
 
@@ -84,7 +86,7 @@ def verify(
     if checks.check("proof", "one proof", type(proof).__name__, ok=isinstance(proof, dict)) and isinstance(proof, dict):
         _judge(proof, document, method, now, checks)
         if audience is not None:
-            _judge_use(proof, document, audience, checks)
+            _judge_use(proof, document, audience, now, checks)
         actor = document.get("actor", document.get("attributedTo"))
         checks.check("owner", str(actor or NO_ACTOR), owner or "unknown", ok=actor == owner)
         held = checks.ok and key is not None and _holds(proof, document, key)
@@ -115,7 +117,11 @@ def _judge(
 
 
 def _judge_use(
-    proof: Mapping[str, object], document: Mapping[str, object], audience: Collection[str], checks: Checks
+    proof: Mapping[str, object],
+    document: Mapping[str, object],
+    audience: Collection[str],
+    now: datetime,
+    checks: Checks,
 ) -> None:
     """Refuse to act on a proof made for another verifier, or for less than the whole document as it stands."""
     domain = proof.get("domain")
@@ -123,6 +129,10 @@ def _judge_use(
     for_us = domain is None or any(name in audience for name in named)
     checks.check("domain", "none, or ours", domain or "none", ok=for_us)
     # The suite lets a verifier cut what was added to the context; whoever acts on the whole must not have to.
+    made = parse_rfc3339(proof.get("created"))
+    checks.check(
+        "age", f"at most {OLDEST.days} days", proof.get("created", "none"), ok=made is None or now - made <= OLDEST
+    )
     same = "@context" not in proof or proof["@context"] == document.get("@context")
     checks.check("whole-context", "just what was signed", "same" if same else "longer", ok=same)
     challenge = proof.get("challenge")

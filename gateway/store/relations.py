@@ -281,6 +281,22 @@ class Relations:
             activity=activity, actor=actor, now=to_ms(now),
         )  # fmt: skip
 
+    def prune(self, fetched_before: datetime) -> int:
+        """Forget actors who have nothing to do with anybody here, and what was undone before it came, long ago."""
+        moment = to_ms(fetched_before)
+        gone = self._db.run(
+            "DELETE FROM remote_actor WHERE fetched < :t"
+            " AND NOT EXISTS (SELECT 1 FROM follow f WHERE f.follower = remote_actor.id OR f.followed = remote_actor.id)"
+            " AND NOT EXISTS (SELECT 1 FROM object o WHERE o.owner = remote_actor.id)"
+            " AND NOT EXISTS (SELECT 1 FROM interaction i WHERE i.actor = remote_actor.id)"
+            " AND NOT EXISTS (SELECT 1 FROM block b WHERE b.blocked = remote_actor.id OR b.blocker = remote_actor.id)",
+            t=moment,
+        )  # fmt: skip
+        self._db.run(
+            "DELETE FROM remote_key WHERE NOT EXISTS (SELECT 1 FROM remote_actor a WHERE a.id = remote_key.actor)"
+        )
+        return gone + self._db.run("DELETE FROM undone WHERE at < :t", t=moment)
+
     def is_undone(self, thing: str, actor: str) -> bool:
         """Tell whether ``actor`` took an activity or object of theirs back; a neighbour's word does not count."""
         row = self._db.value("SELECT 1 FROM undone WHERE activity = :id AND actor = :actor", id=thing, actor=actor)

@@ -151,6 +151,11 @@ CREATE INDEX media_by_object ON media (object);
 """
 
 
+_BOUNDS = """
+CREATE INDEX job_to_settle ON job (id) WHERE kind = 'settle' AND state = 'queued';
+"""
+
+
 @MIGRATIONS(name="0001_first")
 def first(database: sqlite_utils.Database) -> None:
     """Make every table."""
@@ -161,6 +166,12 @@ def first(database: sqlite_utils.Database) -> None:
 def clients(database: sqlite_utils.Database) -> None:
     """Make room for an author's own software: scoped tokens, apps, inboxes that can be read, collections."""
     _run(database, _CLIENTS)
+
+
+@MIGRATIONS(name="0003_bounds")
+def bounds(database: sqlite_utils.Database) -> None:
+    """Let it be known at once how many arrivals wait."""
+    _run(database, _BOUNDS)
 
 
 def _run(database: sqlite_utils.Database, script: str) -> None:

@@ -99,18 +99,32 @@ class Work:
         rows = self._db.rows("SELECT payload FROM job WHERE lane = :lane AND kind = 'deliver'", lane=lane)
         return any(load(row["payload"]).get("activity") == activity for row in rows)
 
-    def claim(self, owner: str, now: datetime, limit: int) -> list[Job]:
-        """Lease due jobs, oldest first; a job waits for the unfinished ones before it in its lane."""
+    def claim(self, owner: str, now: datetime, limit: int, share: int | None = None) -> list[Job]:
+        """Lease due jobs, oldest first; a job waits for the unfinished ones before it in its lane.
+
+        Of one peer at most ``share`` are leased at a time, so that nobody holds everybody up.
+        """
         with self._db.transaction():
             rows = self._db.rows(
                 "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1"
-                " WHERE id IN (SELECT j.id FROM job j WHERE ((j.state = 'queued' AND j.due <= :now)"
+                " WHERE id IN (SELECT id FROM (SELECT j.id, j.due, j.peer, row_number() OVER (PARTITION BY j.peer ORDER BY j.due, j.id)"
+                " + (SELECT count(*) FROM job l WHERE l.peer = j.peer AND l.state = 'leased' AND l.lease_until > :now) AS place"
+                " FROM job j WHERE ((j.state = 'queued' AND j.due <= :now)"
                 " OR (j.state = 'leased' AND j.lease_until <= :now)) AND NOT EXISTS (SELECT 1 FROM job e"
-                " WHERE e.lane = j.lane AND e.id < j.id AND e.state IN ('queued', 'leased'))"
-                " ORDER BY j.due, j.id LIMIT :limit) RETURNING *",
-                owner=owner, now=to_ms(now), until=to_ms(now + LEASE), limit=limit,
+                " WHERE e.lane = j.lane AND e.id < j.id AND e.state IN ('queued', 'leased')))"
+                " WHERE place <= :share OR peer = '' ORDER BY due, id LIMIT :limit) RETURNING *",
+                owner=owner, now=to_ms(now), until=to_ms(now + LEASE), limit=limit, share=limit if share is None else share,
             )  # fmt: skip
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
+
+    def arrivals_waiting(self, most: int) -> int:
+        """Return how many arrivals wait to be settled, counted up to ``most``."""
+        return int(
+            self._db.value(
+                "SELECT count(*) FROM (SELECT 1 FROM job WHERE kind = 'settle' AND state = 'queued' LIMIT :most) waiting",
+                most=most,
+            )
+        )  # fmt: skip
 
     def finish(
         self, job: int, now: datetime, *, state: str = "done", status: int | None = None, problem: str | None = None
@@ -177,9 +191,11 @@ class Work:
             peer=peer, now=to_ms(now), problem=problem,
         )  # fmt: skip
 
-    def prune(self, *, jobs_before: datetime, arrivals_before: datetime) -> int:
-        """Remove finished jobs and the bytes of settled arrivals older than their retention."""
+    def prune(self, *, jobs_before: datetime, arrivals_before: datetime, ids_before: datetime | None = None) -> int:
+        """Remove finished jobs and the bytes of settled arrivals older than their retention, and ids older still."""
         gone = self._db.run("DELETE FROM job WHERE finished IS NOT NULL AND finished < :t", t=to_ms(jobs_before))
+        if ids_before is not None:
+            gone += self._db.run("DELETE FROM arrival WHERE settled IS NOT NULL AND settled < :t", t=to_ms(ids_before))
         return gone + self._db.run(
             "UPDATE arrival SET body = :empty, headers = '[]' WHERE settled IS NOT NULL AND settled < :t AND body <> :empty",
             t=to_ms(arrivals_before), empty=b"",

@@ -34,7 +34,7 @@ async def requester(request: Request, *, is_collection: bool = False) -> str | N
     if is_unsigned(request) and not kit.settings.authorized_fetch:
         return None
     actor = await authenticate.authenticate(kit, signed_request(request), is_collection=is_collection)
-    verified(request)
+    verified(request, actor)
     return actor
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "ja")
 MAX_FORM = 64 * 1024
+_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.%]+)\](?::[0-9]{1,5})?")
+_PORTED = re.compile(r"([0-9.]{7,15}):[0-9]{1,5}")
 
 
 def kit_of(request: HTTPConnection) -> Kit:
@@ -51,11 +54,24 @@ def client_address(request: HTTPConnection) -> str:
     changes scheme or host.
     """
     networks = [ipaddress.ip_network(network) for network in kit_of(request).settings.trusted_proxies]
-    address = request.client.host if request.client is not None else ""
+    address = _bare(request.client.host if request.client is not None else "")
     hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
+    hops = [_bare(hop) for hop in hops if hop]
     while hops and _within(address, networks):
         address = hops.pop()
     return address[:64]
+
+
+def _bare(text: str) -> str:
+    """Return an address without brackets and port, an IPv4 one inside an IPv6 one as itself."""
+    host, port = _BRACKETED.fullmatch(text), _PORTED.fullmatch(text)
+    plain = host[1] if host is not None else port[1] if port is not None else text
+    try:
+        parsed = ipaddress.ip_address(plain.partition("%")[0])
+    except ValueError:
+        return plain
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
 
 
 def _within(address: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

@@ -60,7 +60,7 @@ async def _take(request: Request) -> inbound.Received:
     body = await read_body(request)
     received = await inbound.receive(kit_of(request), signed_request(request, body))
     if received.scheme:
-        verified(request)
+        verified(request, received.bearer)
     return received
 
 

@@ -12,17 +12,21 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 from gateway.errors import MalformedSignature
+from gateway.flows.cause import SOURCE, set_to
 from gateway.flows.pacing import too_many
-from gateway.net.domain import network_of
+from gateway.net.allowance import afresh
+from gateway.net.domain import network_of, registrable
 from gateway.observe.logs import log
 from gateway.observe.names import PROXY
 from gateway.signatures import verify
+from gateway.urls import try_origin
 from gateway.web.context import client_address, kit_of, signed_request
 from gateway.web.problems import render_error
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from gateway.flows.pacing import Paces
     from gateway.net.pace import Left, Pace
 
 _warned = False
@@ -54,16 +58,21 @@ class Paced:
             await render_error(request, too_many(over, waiting, network))(scope, receive, send)
             return
 
+        outcome = scope.setdefault("state", {})
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if scope.get("state", {}).get("verified"):
+                told, what = paces.requests, left
+                if "verified" in outcome:
                     paces.requests.give_back(network)
+                    told, what = _share_of(paces, outcome["verified"], told, left)
                 elif message["status"] in UNVERIFIED:
                     paces.unverified.take(network)
-                _tell(MutableHeaders(scope=message), paces.requests, left)
+                _tell(MutableHeaders(scope=message), told, what)
             await send(message)
 
-        await self.app(scope, receive, counted)
+        with afresh(), set_to(SOURCE, network):
+            await self.app(scope, receive, counted)
 
 
 def _warn_about_proxy(request: Request) -> None:
@@ -103,9 +112,15 @@ def _is_signed_by_a_stranger(request: Request) -> bool:
     return kit.store.relations.actor_of_key(key_id) is None
 
 
-def verified(request: Request) -> None:
+def verified(request: Request, actor: str = "") -> None:
     """Note that somebody known sent this: it is counted by who they are, not by where they are."""
-    request.scope.setdefault("state", {})["verified"] = True
+    request.scope.setdefault("state", {})["verified"] = actor
+
+
+def _share_of(paces: Paces, actor: str, pace: Pace, left: Left) -> tuple[Pace, Left]:
+    """Return what is counted for somebody verified: a peer's domain; a token of ours has no pace of its own."""
+    origin = try_origin(actor)
+    return (paces.peers, paces.peers.look(registrable(origin.host))) if origin is not None else (pace, left)
 
 
 def may_try(request: Request) -> None:

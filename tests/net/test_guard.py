@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import ipaddress
+import socket
+import ssl
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 import pytest
@@ -11,7 +16,16 @@ from net.answers import Names, Rebinding, listening
 
 from gateway.errors import AddressRefused, RemoteUnreachable
 from gateway.net import guard
-from gateway.net.guard import MAX_ADDRESSES, AddressPolicy, GuardedBackend, SystemResolver
+from gateway.net.guard import (
+    DNS_THREADS,
+    MAX_ADDRESSES,
+    METER,
+    AddressPolicy,
+    GuardedBackend,
+    GuardedStream,
+    Meter,
+    SystemResolver,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +49,7 @@ FORBIDDEN = (
     # IPv4 inside IPv6: mapped, compatible, NAT64, 6to4, Teredo; also with a public address inside.
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:93.184.215.14", "::127.0.0.1", "::93.184.215.14",
     "64:ff9b::127.0.0.1", "64:ff9b::a00:1", "64:ff9b::5db8:d70e", "2002:7f00:1::1", "2002:5db8:d70e::1",
-    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:a28:1ff::1",
+    "2002:d83a:d78e::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:a28:1ff::1",
     # No address at all.
     "", "localhost", "1.2.3", "2130706433", "0x7f.1", "127.1", "::1/128", "1.2.3.4:80",
 )  # fmt: skip
@@ -54,6 +68,47 @@ def test_special_addresses_are_forbidden(address: str) -> None:
 def test_public_unicast_is_dialled(address: str) -> None:
     """Public addresses next to the special blocks are fine."""
     assert AddressPolicy().permits(address)
+
+
+# The special-purpose blocks of IANA's registries, as the architecture lists them.
+BLOCKS = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "::/3", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20", "4000::/2",
+        "8000::/1",
+    )
+)  # fmt: skip
+
+
+def neighbours(
+    block: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Return the addresses just before and just after a block, where there are any."""
+    first, last, bits = int(block[0]), int(block[-1]), block.max_prefixlen
+    kind = ipaddress.IPv4Address if block.version == 4 else ipaddress.IPv6Address
+    return [kind(number) for number in (first - 1, last + 1) if 0 <= number < 2**bits]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_ends_where_the_registry_says(block: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
+    """The first and the last address of a special block are forbidden, its neighbours unless they are special too."""
+    policy = AddressPolicy()
+    assert not policy.permits(str(block[0]))
+    assert not policy.permits(str(block[-1]))
+    for address in neighbours(block):
+        assert policy.permits(str(address)) is not any(address in other for other in BLOCKS), address
+
+
+def test_nothing_that_is_no_address_is_opened() -> None:
+    """A name or a network is not an address that an admin opened, whatever networks are open."""
+    policy = AddressPolicy(["0.0.0.0/0", "::/0"])
+    assert policy.is_opened("10.0.0.1")
+    assert not policy.is_opened("localhost")
+    assert not policy.is_opened("10.0.0.0/8")
+    assert not policy.permits("localhost")
 
 
 def test_an_admin_opens_networks() -> None:
@@ -131,10 +186,12 @@ async def test_nobody_answers() -> None:
         await connect(GuardedBackend(AddressPolicy(LOOPBACK), Names({"peer.example": ["127.0.0.1"]})), free)
 
 
-@pytest.mark.parametrize("known", [{}, {"peer.example": []}])
-async def test_a_name_without_address(known: dict[str, Sequence[str]]) -> None:
-    """A name that does not resolve, or to nothing, is unreachable."""
-    with pytest.raises(RemoteUnreachable):
+@pytest.mark.parametrize(
+    ("known", "reason"), [({}, "does not resolve: no such name"), ({"peer.example": []}, "has no address")]
+)
+async def test_a_name_without_address(known: dict[str, Sequence[str]], reason: str) -> None:
+    """A name that does not resolve, or to nothing, is unreachable and says why."""
+    with pytest.raises(RemoteUnreachable, match=f"peer.example {reason}"):
         await connect(GuardedBackend(AddressPolicy(), Names(known)), 443)
 
 
@@ -153,17 +210,21 @@ async def test_a_name_with_very_many_addresses_is_refused() -> None:
     many = [f"1.1.{number // 250}.{number % 250 + 1}" for number in range(MAX_ADDRESSES + 1)]
     with pytest.raises(AddressRefused, match="addresses"):
         await connect(GuardedBackend(AddressPolicy(), Names({"peer.example": many})), 443)
+    assert MAX_ADDRESSES == 64
+    most = GuardedBackend(AddressPolicy(), Names({"peer.example": many[:MAX_ADDRESSES]}))
+    assert await most._checked("peer.example", 443) == many[:2]
 
 
 SPECIAL = ("redis", "localhost", "x.localhost", "x.local", "x.internal", "x.onion", "x.test", "x.home.arpa",
-           "X.Internal.", "x.i2p", "x.invalid", "x.alt", "metadata.google.internal")  # fmt: skip
+           "X.Internal.", "x.i2p", "x.invalid", "x.alt", "metadata.google.internal", "x.localdomain", "x.intranet",
+           "x.private", "x.corp", "x.home", "x.lan")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SPECIAL)
 async def test_special_names_are_refused_whatever_they_resolve_to(name: str) -> None:
     """A name that is nobody's public server is not dialled, not even at a public address."""
     with pytest.raises(AddressRefused):
-        await connect(GuardedBackend(AddressPolicy(), Names({name: [PUBLIC]})), 443, name)
+        await connect(GuardedBackend(AddressPolicy(), Names({name.removesuffix("."): [PUBLIC]})), 443, name)
 
 
 @pytest.mark.parametrize("name", ["redis", "x.internal"])
@@ -207,6 +268,124 @@ async def test_connecting_takes_its_time_once(monkeypatch: pytest.MonkeyPatch) -
         await backend.connect_tcp("peer.example", 443, timeout=0.01)
 
 
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        ([httpcore.ConnectError("refused"), httpcore.ConnectError("no route")], "no route"),
+        ([httpcore.ConnectTimeout("slow"), httpcore.ConnectTimeout("slower")], "slower"),
+        ([httpcore.ConnectError("refused"), TimeoutError()], "refused"),
+        ([TimeoutError()], "no answer"),
+    ],
+    ids=range(4),
+)
+async def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch, raised: list[Exception], reason: str) -> None:
+    """A peer that no connection reaches is unreachable by name, with what its last address said, or no answer."""
+
+    async def fails(*_: object) -> None:
+        raise raised.pop(0)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", fails)
+    backend = GuardedBackend(AddressPolicy(), Names({"peer.example": ["1.1.1.1", "1.1.1.2"]}))
+    with pytest.raises(RemoteUnreachable, match=rf"peer\.example: {reason}$"):
+        await backend.connect_tcp("peer.example", 443, timeout=5)
+
+
+@dataclass(slots=True)
+class Wire(httpcore.AsyncNetworkStream):
+    """A connection that gives what it is told and writes down what it was asked for."""
+
+    content: bytes = b""
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self.asked.append(("read", max_bytes, timeout))
+        return self.content[:max_bytes]
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.asked.append(("write", buffer, timeout))
+
+    async def aclose(self) -> None:
+        self.asked.append(("close",))
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        self.asked.append(("tls", ssl_context, server_hostname, timeout))
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        return f"the {info}"
+
+
+async def test_what_is_asked_of_the_guard_is_asked_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name and port are resolved; address, port, local address and socket options are dialled as they were given."""
+    dialled: list[tuple[object, ...]] = []
+    asked: list[tuple[str, int]] = []
+
+    class Writing:
+        """Writes down what it was asked."""
+
+        async def resolve(self, host: str, port: int) -> list[str]:
+            asked.append((host, port))
+            return ["1.1.1.1"]
+
+    async def connects(_self: object, *given: object) -> Wire:
+        dialled.append(given)
+        return Wire()
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connects)
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    await GuardedBackend(AddressPolicy(), Writing()).connect_tcp("peer.example", 8443, 5, "192.0.2.9", options)
+    assert asked == [("peer.example", 8443)]
+    assert dialled == [("1.1.1.1", 8443, None, "192.0.2.9", options)]
+
+
+async def test_a_connection_does_what_its_wire_does() -> None:
+    """Reading, writing, TLS, questions about the socket and hanging up go through with everything they say."""
+    wire, context = Wire(b"abc"), ssl.create_default_context()
+    stream = GuardedStream(wire)
+    assert await stream.read(2, 1.5) == b"ab"
+    await stream.write(b"x", 2.5)
+    assert isinstance(await stream.start_tls(context, "peer.example", 3.5), GuardedStream)
+    assert stream.get_extra_info("socket") == "the socket"
+    await stream.aclose()
+    assert wire.asked == [
+        ("read", 2, 1.5), ("write", b"x", 2.5), ("tls", context, "peer.example", 3.5), ("close",),
+    ]  # fmt: skip
+
+
+async def test_bytes_are_counted_under_tls_and_without_it() -> None:
+    """A request may read what its meter holds, over a connection and what TLS makes of it, and no byte more."""
+    plain = GuardedStream(Wire(b"12345"))
+    secret = await plain.start_tls(ssl.create_default_context())
+    set_before = METER.set(Meter(10))
+    try:
+        assert await plain.read(5) == await secret.read(5) == b"12345"
+        with pytest.raises(httpcore.ReadError):
+            await secret.read(1)
+    finally:
+        METER.reset(set_before)
+    assert await plain.read(5) == b"12345"
+
+
+async def test_names_are_looked_up_on_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system is asked for this name, this port and stream sockets, not on the threads that everybody shares."""
+    asked: list[tuple[object, ...]] = []
+    threads: list[str] = []
+
+    def look_up(*given: object, **more: object) -> list[tuple[object, ...]]:
+        asked.append((*given, more))
+        threads.append(threading.current_thread().name)
+        return [(0, 0, 0, "", ("1.1.1.1", 443)), (0, 0, 0, "", ("1.1.1.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    resolver = SystemResolver()
+    assert await resolver.resolve("peer.example", 443) == ["1.1.1.1"]
+    assert asked == [("peer.example", 443, {"type": socket.SOCK_STREAM})]
+    assert threads[0].startswith("dns")
+    assert resolver._threads._max_workers == DNS_THREADS
+
+
 async def test_the_systems_resolver_gives_each_address_once() -> None:
     """The machine's resolver is asked for stream addresses, duplicates removed."""
     found = await SystemResolver().resolve("localhost", 80)
@@ -231,7 +410,14 @@ async def test_local_sockets_are_refused() -> None:
         await GuardedBackend(AddressPolicy()).connect_unix_socket("/run/x.sock")
 
 
-async def test_waiting_is_httpcores_own() -> None:
-    """Between attempts httpcore may wait."""
-    await GuardedBackend(AddressPolicy()).sleep(0)
+async def test_waiting_is_httpcores_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between attempts httpcore may wait, for as long as it asks to."""
+    waited: list[float] = []
+
+    async def sleep(_self: object, seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "sleep", sleep)
+    await GuardedBackend(AddressPolicy()).sleep(0.5)
+    assert waited == [0.5]
     assert issubclass(GuardedBackend, httpcore.AsyncNetworkBackend)

@@ -180,3 +180,26 @@ def test_old_rows_are_pruned(store: Store) -> None:
     assert kept is not None
     assert (pruned.body, pruned.headers, kept.body) == (b"", [], b"{}")
     assert not store.work.keep_arrival(arrival(1))
+    day = later(days=1)
+    assert store.work.prune(jobs_before=NOW, arrivals_before=NOW, ids_before=day) == 1
+    assert store.work.keep_arrival(arrival(1))
+
+
+def test_a_peer_gets_no_more_than_its_share(store: Store) -> None:
+    """Of one peer only so many are leased at a time, counting those in hand; others are not held up by it."""
+    for number in range(6):
+        add(store, f"crowd {number}", peer="https://crowd.example")
+    add(store, "alone", peer="https://alone.example")
+    taken = store.work.claim("me", NOW, 16, 2)
+    assert sorted(job.lane for job in taken) == ["alone", "crowd 0", "crowd 1"]
+    assert store.work.claim("me", NOW, 16, 2) == []
+    store.work.finish(taken[0].id, NOW)
+    assert [job.lane for job in store.work.claim("me", NOW, 16, 2)] == ["crowd 2"]
+
+
+def test_arrivals_that_wait_are_counted_up_to_a_number(store: Store) -> None:
+    """Only what waits to be settled counts, and counting ends where it is enough."""
+    for number in range(5):
+        add(store, f"in {number}", kind="settle")
+    add(store, "out", kind="deliver")
+    assert (store.work.arrivals_waiting(3), store.work.arrivals_waiting(100)) == (3, 5)
