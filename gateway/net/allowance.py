@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BEFORE_A_POST_IS_JUDGED = 1  # the actor that the body names
 BEFORE_A_GET_IS_JUDGED = 2  # a key's own document, then the actor at its own id
 AN_ACTIVITY = 20  # everything that settling one activity may ask for
-EXHAUSTED = 310  # "too many redirects" in the unregistered list that browsers use; no server answers it
+EXHAUSTED = 311  # no server answers it
 
 
 class _Left:

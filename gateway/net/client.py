@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.urls import Origin
 
 MAX_HEADERS = 100
+TOO_MANY_REDIRECTS = 310  # in the unregistered list that browsers use; no server answers it
 HEADER_BYTES = 128 * 1024  # of an answer, interim answers included
 CONNECT_SECONDS = 5.0  # each of: resolving, connecting, TLS
 LONGEST_RETRY_AFTER = 24 * 3600
@@ -185,7 +186,7 @@ class Client:
             if answer.status not in REDIRECTS or location is None:
                 return answer
             target = self._next(target, location)
-        raise RemoteAnswer(f"{url}: more than {purpose.redirects} redirects", remote_status=allowance.EXHAUSTED)
+        raise RemoteAnswer(f"{url}: more than {purpose.redirects} redirects", remote_status=TOO_MANY_REDIRECTS)
 
     def _next(self, target: str, location: str) -> str:
         try:
