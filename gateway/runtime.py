@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 SECRET_BYTES = 32
+LEAST_DISTINCT = 12  # of 32 random bytes fewer than twenty differ about never
 PRUNE_SECONDS = 3600.0
 FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
@@ -143,10 +144,16 @@ def open_gateway(
     clock = clock or SystemClock()
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for directory in (settings.data, settings.data / "media"):
+            if directory.exists() and _owned_and_open(directory):
+                directory.chmod(0o700)
     except OSError as error:
         raise SettingsError(f"data directory {settings.data}: {error}") from error
     secret = _secret(settings.secret_path, must_exist=(settings.data / FILE).exists())
+    if not (settings.data / FILE).exists():
+        _check_strength(settings.secret_path, secret)  # nothing is made with a weak one
     store = Store(settings.data / FILE)
+    _check_strength(settings.secret_path, secret)
     store.meta.record_forever("base_url", settings.base_url)
     store.meta.record_forever("account_domain", settings.domain)
     bell = asyncio.Event()
@@ -207,6 +214,20 @@ def _secret(path: Path, *, must_exist: bool) -> bytes:
     if len(secret) != SECRET_BYTES:
         raise SettingsError(f"the secret file {path} must hold exactly {SECRET_BYTES} bytes")
     return secret
+
+
+def _check_strength(path: Path, secret: bytes) -> None:
+    """Raise SettingsError for a secret that others may read or guess."""
+    if _owned_and_open(path):
+        raise SettingsError(f"the secret file {path} can be read by others: chmod 600 {path}")
+    if len(set(secret)) < LEAST_DISTINCT or secret.isascii():
+        raise SettingsError(f"the secret file {path} is guessable: it must hold {SECRET_BYTES} random bytes")
+
+
+def _owned_and_open(path: Path) -> bool:
+    """Tell whether a file of ours may be read by others; what somebody else put there (a container's) is theirs."""
+    found = path.stat()
+    return found.st_uid == os.geteuid() and bool(found.st_mode & 0o077)
 
 
 def schemas_directory() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def actor(profile: Profile) -> dict[str, object]:
     document: dict[str, object] = {
         **key_only(profile),
         "name": profile.display_name,
-        "summary": profile.summary,
+        "summary": html.escape(profile.summary, quote=False),
         "url": profile.page,
         "published": rfc3339(profile.published),
         "followers": f"{profile.id}/followers",

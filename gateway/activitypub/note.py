@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ from gateway.activitypub.addressing import Visibility, addresses
 from gateway.activitypub.sanitise import hashtags_in, to_html
 from gateway.carriers.jsonld_terms import TERMS
 from gateway.clock import rfc3339
+
+_MARKUP = re.compile(r"[<>]|&#?[0-9A-Za-z]{1,32};")
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +80,7 @@ def note(
     }
     optional = {
         "contentMap": {draft.language: content} if draft.language else None,
-        "summary": draft.warning or None,
+        "summary": _inert(draft.warning) or None,
         "inReplyTo": draft.reply_to,
         "updated": rfc3339(updated) if updated else None,
     }
@@ -109,3 +113,11 @@ def tombstone(object_id: str, former_type: str, deleted: datetime) -> dict[str, 
     """Return what stands where an object was."""
     # AS2 types formerType as an IRI: at a bare "Note" JSON-LD libraries write the document afresh, without our terms.
     return {"id": object_id, "type": "Tombstone", "formerType": f"as:{former_type}", "deleted": rfc3339(deleted)}
+
+
+def _inert(text: str) -> str:
+    """Return text that readers who take it for HTML find no tag in, and those who take it for text the text.
+
+    Mastodon shows a summary as it is, so that only what could be markup is escaped.
+    """
+    return html.escape(text, quote=False) if _MARKUP.search(text) else text

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 # C0 and C1 controls but the line break, and every mark that turns the direction of text.
-_OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 INDENT = orjson.OPT_INDENT_2
 _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("json", Annotated[bool, typer.Option("--json", help="Print one JSON document.")], False),

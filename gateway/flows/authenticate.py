@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from gateway.activitypub.actor import keys_of
 from gateway.errors import GatewayError, NotAuthenticated, RemoteAnswer, RemoteUnreachable, Unavailable
@@ -18,7 +19,7 @@ from gateway.signatures import owner, verify
 from gateway.urls import origin_of, same_origin, without_fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Coroutine
     from datetime import datetime
 
     from gateway.flows.kit import Kit
@@ -68,10 +69,10 @@ def _key(actor: RemoteActor, key_id: str, now: datetime) -> ListedKey | None:
     return owner.find(actor.document, actor.id, key_id, now)
 
 
-async def _sought(kit: Kit, url: str, scheme: str, search: Awaitable[RemoteActor]) -> RemoteActor | None:
+async def _sought(kit: Kit, url: str, scheme: str, search: Coroutine[Any, Any, RemoteActor]) -> RemoteActor | None:
     """Wait for a search that begins at ``url``; None when it finds no actor, Unavailable when the fault is passing."""
     try:
-        with searching(kit):
+        with contextlib.closing(search), searching(kit):
             async with asyncio.timeout(KEY_SECONDS):
                 return await search
     except TimeoutError as error:

@@ -30,6 +30,7 @@ SCOPES: Mapping[str, str] = {
 CODE_LIFE = timedelta(minutes=5)
 SIGN_IN_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(days=30)
+SESSION_IDLE = timedelta(days=14)  # a browser that nobody came back to
 MAX_WAITING_APPS = 1_000  # anybody may register
 
 
@@ -56,8 +57,9 @@ def token_behind(kit: Kit, secret: str) -> Token | None:
 
     Looked up by hash, so that the comparison's timing says nothing about a secret.
     """
-    token = kit.store.accounts.token_by_hash(hash_secret(secret), kit.clock.now())
-    if token is None or (SESSION in token.scopes and kit.clock.now() - token.created > SESSION_LIFE):
+    now = kit.clock.now()
+    token = kit.store.accounts.token_by_hash(hash_secret(secret), now, unused_since=(SESSION, now - SESSION_IDLE))
+    if token is None or (SESSION in token.scopes and now - token.created > SESSION_LIFE):
         return None
     account = kit.store.accounts.by_id(token.account)
     return token if account is not None and account.deleted is None else None

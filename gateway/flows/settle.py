@@ -57,8 +57,8 @@ async def settle(kit: Kit, job: Job) -> None:
         known, done = await _decide(kit, activity, heard)
         # What our own activities state comes from what is known here: an echo adds nothing.
         audience = await audience_of_ours(kit, row, activity)
-        for effect in (e for e in done if isinstance(e, fx.KeepActor) and known.sender_document is not None):
-            await _refresh(kit, effect.id)
+        for changed in (e for e in done if isinstance(e, fx.KeepActor) and known.sender_document is not None):
+            await _refresh(kit, changed.id)
     statements = () if ours else (*activity.statements, *heard)
     with kit.store.transaction():
         for effect in done:

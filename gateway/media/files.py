@@ -64,9 +64,14 @@ class Files:
         width, height = dimensions(head, media_type)
         return Blob(sha256=digest, media_type=media_type, size=size, width=width, height=height)
 
+    def _make(self, directory: Path) -> None:
+        """Make a directory below ours, each level closed to others."""
+        for level in (self._root, *reversed(directory.relative_to(self._root).parents[:-1]), directory):
+            (self._root / level).mkdir(parents=True, exist_ok=True, mode=0o700)
+
     def _write(self, head: bytes, content: BinaryIO) -> tuple[str, int]:
         """Copy a file to where its hash says; return hash and size."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        self._make(self._root)
         handle, name = tempfile.mkstemp(dir=self._root)
         try:
             digest, size = hashlib.sha256(), 0
@@ -82,7 +87,7 @@ class Files:
                 file.flush()
                 os.fsync(file.fileno())
             path = self.path(digest.hexdigest())
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make(path.parent)
             if path.exists():
                 Path(name).unlink()
             else:
@@ -104,7 +109,10 @@ class Files:
 def sniff(content: bytes) -> str | None:
     """Return the media type that the first bytes show, or None."""
     head = content[:_HEAD]
-    return next((kind for offset, mark, kind in _SIGNATURES if head[offset : offset + len(mark)] == mark), None)
+    found = next((kind for offset, mark, kind in _SIGNATURES if head[offset : offset + len(mark)] == mark), None)
+    # Where the mark does not come first, what comes first must be of the format, too: not a document around it.
+    first = {"image/webp": b"RIFF", "image/avif": b"\0\0", "video/mp4": b"\0\0"}.get(found or "", b"")
+    return found if head.startswith(first) else None
 
 
 def dimensions(content: bytes, media_type: str) -> tuple[int | None, int | None]:

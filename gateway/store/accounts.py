@@ -109,11 +109,16 @@ class Accounts:
             scopes=" ".join(token.scopes), client=token.client,
         )  # fmt: skip
 
-    def token_by_hash(self, hashed: str, now: datetime) -> Token | None:
-        """Return a living token and note that it was used."""
+    def token_by_hash(
+        self, hashed: str, now: datetime, unused_since: tuple[str, datetime] | None = None
+    ) -> Token | None:  # fmt: skip
+        """Return a living token and note that it was used; not one of a scope that went unused since a moment."""
+        scope, moment = unused_since or ("", now)
         rows = self._db.rows(
-            "UPDATE token SET last_used = :now WHERE hash = :hash AND revoked IS NULL RETURNING *",
-            hash=hashed, now=to_ms(now),
+            "UPDATE token SET last_used = :now WHERE hash = :hash AND revoked IS NULL"
+            " AND (:scope = '' OR instr(' ' || scopes || ' ', ' ' || :scope || ' ') = 0"
+            " OR COALESCE(last_used, created) >= :moment) RETURNING *",
+            hash=hashed, now=to_ms(now), scope=scope, moment=to_ms(moment),
         )  # fmt: skip
         return _token(rows[0]) if rows else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,10 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open (or make) the file and bring its schema up to date; raise StoreError when that cannot be."""
         try:
+            # Made by us, so that the files beside it (-wal, -shm) are as closed as it is.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            if path.stat().st_uid == os.geteuid():
+                path.chmod(0o600)
             self._connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
             self._connection.row_factory = sqlite3.Row
             for pragma in (

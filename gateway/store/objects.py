@@ -168,8 +168,11 @@ class Objects:
         return [bytes(row["body"]) for row in rows]
 
     def count_local(self) -> int:
-        """Return how many living posts are ours."""
-        return int(self._db.value("SELECT count(*) FROM object WHERE local = 1 AND deleted IS NULL") or 0)
+        """Return how many living posts are ours and open to all: when somebody writes privately is nobody's to see."""
+        open_to_all = (
+            "SELECT count(*) FROM object WHERE local = 1 AND deleted IS NULL AND visibility IN ('public', 'unlisted')"
+        )
+        return int(self._db.value(open_to_all) or 0)
 
     def of_owner_to_bury(self, owner: str) -> list[str]:
         """Return the ids of an author's living objects."""

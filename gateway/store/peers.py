@@ -104,7 +104,8 @@ class Peers:
     def origins_of(self, host: str) -> list[str]:
         """Return the known origins of a host and its subdomains."""
         rows = self._db.rows(
-            "SELECT origin, host FROM peer WHERE host = :h OR host LIKE '%.' || :h ORDER BY origin", h=host
+            "SELECT origin, host FROM peer WHERE host = :h OR substr(host, -length(:h) - 1) = '.' || :h ORDER BY origin",
+            h=host,
         )
         return [row["origin"] for row in rows]
 
@@ -112,8 +113,8 @@ class Peers:
         """Return the newest addresses on an origin under which it boosted our posts."""
         rows = self._db.rows(
             "SELECT i.activity AS url FROM interaction i JOIN object o ON o.id = i.object WHERE i.kind = 'Announce'"
-            " AND o.local = 1 AND i.activity LIKE :prefix ORDER BY i.created DESC LIMIT :limit",
-            prefix=f"{origin}/%", limit=limit,
+            " AND o.local = 1 AND substr(i.activity, 1, length(:prefix)) = :prefix ORDER BY i.created DESC LIMIT :limit",
+            prefix=f"{origin}/", limit=limit,
         )  # fmt: skip
         return [row["url"] for row in rows]
 

@@ -111,13 +111,26 @@ def session_of(request: Request) -> Account | None:
 
 
 def signed_in(request: Request) -> Account:
-    """Return who asks with a token or a session; raise NotAuthenticated when nobody does."""
+    """Return who asks with a token or a session; raise NotAuthenticated when nobody does.
+
+    A session goes along with every request of the browser: one that another site began does not count.
+    """
     if "authorization" in request.headers:
         return bearer(request, grant.READ)
+    if COOKIE in request.cookies:
+        check_same_site(request) if request.method == "POST" else _check_not_sent_from_elsewhere(request)
     account = session_of(request)
     if account is None:
+        if COOKIE in request.cookies:
+            wrong(request)
         raise NotAuthenticated("not signed in", code="token-missing")
     return account
+
+
+def _check_not_sent_from_elsewhere(request: Request) -> None:
+    site, origin = request.headers.get("sec-fetch-site", "none"), request.headers.get("origin")
+    if site not in ("same-origin", "none") or origin not in (None, kit_of(request).base):
+        raise Refused(f"sent from {origin}", code="cross-site")
 
 
 def check_same_site(request: Request) -> None:

@@ -27,8 +27,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _ENCODED_SEPARATOR = re.compile(rb"%(?:2f|5c|00)", re.IGNORECASE)
 ANY_HOST = frozenset({"/livez", "/readyz"})
 CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _PROTECTIVE = (
     ("content-security-policy", CSP),

@@ -87,19 +87,20 @@ def _shown(kit: Kit, stored: Stored) -> dict[str, object]:
         "published": stored.published,
         "edited": stored.updated is not None,
         "reply_to": to_uri(stored.in_reply_to) if stored.in_reply_to and try_origin(stored.in_reply_to) else None,
-        "media": _media(document.get("attachment")),
+        "media": _media(kit.base, document.get("attachment")),
         "local": stored.local,
         "likes": len(kit.store.relations.interactions(stored.id, "Like")),
         "boosts": len(kit.store.relations.interactions(stored.id, "Announce")),
     }
 
 
-def _media(attached: object) -> list[dict[str, object]]:
+def _media(base: str, attached: object) -> list[dict[str, object]]:
     """Return the files of an object: each member is there and of its type, each address http(s)."""
     items = attached if isinstance(attached, list) else [attached]
     return [
         {
             "url": to_uri(url),
+            "ours": url.startswith(f"{base}/media/"),
             "mediaType": text_of(item, "mediaType"),
             "name": text_of(item, "name"),
             "width": item.get("width"),

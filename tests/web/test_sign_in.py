@@ -124,11 +124,23 @@ async def test_the_cookie_over_plain_http(own_site: Site) -> None:
 
 
 async def test_a_session_ends_after_thirty_days(own_site: Site) -> None:
-    """The server forgets, whatever the browser keeps."""
+    """The server forgets, whatever the browser keeps and however often it is used."""
     cookie = await _signed_in(own_site)
-    own_site.world.clock.forward(days=30)
-    assert await _shown(own_site, cookie)
+    for _ in range(3):
+        own_site.world.clock.forward(days=10)
+        assert await _shown(own_site, cookie)
     own_site.world.clock.forward(seconds=1)
+    assert not await _shown(own_site, cookie)
+
+
+async def test_a_session_ends_when_nobody_comes_back(own_site: Site) -> None:
+    """Two weeks without a visit end it, one visit begins them anew."""
+    cookie = await _signed_in(own_site)
+    for days in (14, 14):
+        own_site.world.clock.forward(days=days)
+        assert await _shown(own_site, cookie)
+    cookie = await _signed_in(own_site)
+    own_site.world.clock.forward(days=14, seconds=1)
     assert not await _shown(own_site, cookie)
 
 
