@@ -16,6 +16,7 @@ from gateway.preferences import NOTHING, Preferences, Statement, combined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 LOSSLESS = ("aiUsage", "http-ai-usage", "meta-ai-usage", "atom-ai-usage")
 
@@ -27,15 +28,20 @@ def mark_projections(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     for somebody else, is no part of it.
     """
     fuller = [statement for statement in statements if statement.carrier in LOSSLESS]
-    return tuple(_marked(statement, fuller) for statement in statements)
-
-
-def _marked(statement: Statement, fuller: Sequence[Statement]) -> Statement:
-    if not fuller or statement.carrier in LOSSLESS or statement.legacy:
-        return statement
-    whole = combined(fuller, at=statement.observed_at)
-    repeats = statement.prefs in _projections(whole, statement)
-    return replace(statement, projection_of=fuller[0].carrier) if repeats else statement
+    if not fuller:
+        return tuple(statements)
+    repeated: dict[datetime, tuple[Preferences, ...]] = {}  # of one document there is about one moment
+    marked = []
+    for statement in statements:
+        if statement.carrier in LOSSLESS or statement.legacy:
+            marked.append(statement)
+            continue
+        at = statement.observed_at
+        if at not in repeated:
+            repeated[at] = _projections(combined(fuller, at=at), statement)
+        repeats = statement.prefs in repeated[at]
+        marked.append(replace(statement, projection_of=fuller[0].carrier) if repeats else statement)
+    return tuple(marked)
 
 
 def _projections(prefs: Preferences, like: Statement) -> tuple[Preferences, ...]:

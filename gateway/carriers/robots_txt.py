@@ -56,8 +56,9 @@ def parse(text: str, source: Source, *, path: str = "/", agent: str = "*") -> Re
 
 def _group(text: str, agent: str) -> list[tuple[str, str]]:
     """Return the rules of the groups for ``agent``, or of ``*`` when it has none."""
+    wanted = {agent.lower(), "*"}
     groups: dict[str, list[tuple[str, str]]] = {}
-    current: list[str] = []
+    current: set[str] = set()  # those of interest: a group may name thousands of others
     in_rules = False
     for line in re.split(r"[\r\n]", text.removeprefix("\ufeff")):
         name, colon, value = line.partition("#")[0].partition(":")
@@ -65,9 +66,11 @@ def _group(text: str, agent: str) -> list[tuple[str, str]]:
         if not colon:
             continue
         if key == "user-agent":
-            current, in_rules = ([] if in_rules else current), False
-            current.append(value.strip().lower())
-            groups.setdefault(current[-1], [])
+            current, in_rules = (set() if in_rules else current), False
+            token = value.strip().lower()
+            if token in wanted:
+                current.add(token)
+                groups.setdefault(token, [])
         elif key in RULES:  # other records, like Sitemap, neither belong to a group nor end one
             in_rules = True
             for token in current:

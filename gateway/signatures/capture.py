@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from gateway.signatures.request import SignedRequest
 from gateway.urls import is_loopback, try_origin
 
 MAX_REQUESTS = 1_000
+
+_LENGTH = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ def read(content: bytes, base: str | None = None) -> tuple[Captured, ...]:
 
 def _from_json(content: bytes, base: str | None) -> tuple[Captured, ...]:
     try:
-        value = json.loads(content)
+        value = _json(content)
     except ValueError:
         value = _lines(content)
     if isinstance(value, Mapping) and isinstance(value.get("log"), Mapping):
@@ -63,9 +66,22 @@ def _from_json(content: bytes, base: str | None) -> tuple[Captured, ...]:
     return tuple(items[:MAX_REQUESTS])
 
 
+def _json(content: bytes) -> Any:
+    """Return a JSON value; raise ValueError for what is none or too deep, MalformedDocument for half a surrogate pair."""
+    try:
+        value = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise MalformedDocument("a string holds half a surrogate pair") from error
+    return value
+
+
 def _lines(content: bytes) -> list[object]:
     try:
-        return [json.loads(line) for line in content.splitlines() if line.strip()]
+        return [_json(line) for line in content.splitlines() if line.strip()]
     except ValueError as error:
         raise MalformedDocument(f"neither JSON nor a JSON object a line: {error}") from error
 
@@ -163,7 +179,7 @@ def _from_http(content: bytes, base: str | None) -> SignedRequest:
 
 def _cut(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
     """Return the body without the line ends that editors and terminals add after its last byte."""
-    lengths = [value for name, value in headers if name.lower() == "content-length" and value.isdigit()]
+    lengths = [value for name, value in headers if name.lower() == "content-length" and _LENGTH.fullmatch(value)]
     surplus = body[int(lengths[0]) :] if lengths else b""
     return body[: int(lengths[0])] if not surplus.strip(b"\r\n") and surplus else body
 

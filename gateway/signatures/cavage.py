@@ -27,7 +27,8 @@ SCHEME = "cavage"
 MAX_HEADER = 8192
 MAX_COVERED = 64
 MAX_KEY_ID = 2048
-_PARAMETER = re.compile(r'\s*([A-Za-z]+)=(?:"([^"\\]*)"|(\d{1,15}))\s*(?:,|$)')
+_PARAMETER = re.compile(r'[ \t]*([A-Za-z]+)=(?:"([^"\\]*)"|([0-9]{1,15}))[ \t]*(?:,|$)')
+_BLANKS = re.compile(r"[ \t]+")  # HTTP knows no others
 _ALGORITHMS = {"rsa-sha256", "hs2019"}
 _DERIVED = {"(request-target)", "(created)", "(expires)"}
 
@@ -60,7 +61,7 @@ def parse(request: SignedRequest) -> Cavage:
         raise MalformedSignature("the signature is not base64") from error
     algorithm = parameters.get("algorithm", "hs2019").lower()
     default = "(created)" if algorithm == "hs2019" else "date"
-    covered = tuple(parameters.get("headers", default).lower().split())
+    covered = tuple(name for name in _BLANKS.split(parameters.get("headers", default).lower()) if name)
     if not covered or len(covered) > MAX_COVERED or len(set(covered)) != len(covered):
         raise MalformedSignature("headers= is empty, too long or repeats a name")
     return Cavage(

@@ -11,7 +11,7 @@ import re
 import http_sf
 
 _ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
-_ENTRY = re.compile(r"\s*([A-Za-z0-9_-]+)=([A-Za-z0-9+/=]+)\s*", re.ASCII)
+_ENTRY = re.compile(r"[ \t]*([A-Za-z0-9_-]+)=([A-Za-z0-9+/=]+)[ \t]*", re.ASCII)
 
 
 def digest_header(body: bytes) -> str:

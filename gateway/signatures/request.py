@@ -19,7 +19,7 @@ class SignedRequest:
 
     def lines(self, name: str) -> list[str]:
         """Return the values of every line of a field, stripped (RFC 9421, section 2.1)."""
-        return [value.strip() for key, value in self.headers if key.lower() == name]
+        return [value.strip(" \t") for key, value in self.headers if key.lower() == name]
 
     def value(self, name: str) -> str | None:
         """Return the combined value of a field, or None when it is missing."""

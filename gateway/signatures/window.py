@@ -12,6 +12,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 DEFAULT_LIFE = timedelta(minutes=5)
 LONGEST_LIFE = timedelta(hours=12)
 SKEW = timedelta(hours=1)
+MAX_DIGITS = 12
 MAX_EPOCH = 253402300799  # the last second of the year 9999
 
 
@@ -32,8 +33,8 @@ def from_epoch(value: object) -> datetime | None:
     """Return the moment of an integer number of seconds since 1970, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
-    text = str(value)
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_EPOCH:
+    text = str(value) if not isinstance(value, str) else value
+    if len(text) > MAX_DIGITS or not text.isascii() or not text.isdigit() or int(text) > MAX_EPOCH:
         return None
     return datetime.fromtimestamp(int(text), UTC)
 

@@ -71,6 +71,14 @@ _INSPECT = (
     ("contexts", "fetch: fetch unknown contexts"), ("keys", "fetch: fetch unknown keys of proofs"),
 )  # fmt: skip
 
+PAGED = frozenset({"/actor", "/users/{name}", "/posts/{tid}"})
+OAUTH_ERRORS = frozenset({"/oauth/register", "/oauth/token", "/oauth/revoke"})
+OAUTH_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+}
+
 ABOUT: Mapping[tuple[str, str], About] = {
     ("GET", "/.well-known/webfinger"): About(gives=("application/jrd+json",), query=(("resource", "acct: or URL"),)),
     ("GET", "/.well-known/host-meta"): About(gives=("application/xrd+xml",)),
@@ -199,7 +207,7 @@ def _operation(method: str, path: str, route: Route, about: About) -> dict[str, 
         "operationId": f"{room}.{endpoint.__name__}.{method.lower()}.{_slug(path)}",
         "tags": [room],
         "summary": text.partition("\n")[0].rstrip("."),
-        "responses": {str(about.status): success, "default": _problem()},
+        "responses": {str(about.status): success, **_others(method, path, about)},
     }
     parameters = [_parameter(name, "path", "") for name in _PARAMETER.findall(path)]
     parameters += [_parameter(name, "query", sentence) for name, sentence in about.query]
@@ -210,6 +218,21 @@ def _operation(method: str, path: str, route: Route, about: About) -> dict[str, 
     if about.may != ANYBODY:
         operation["security"] = _security(about.may)
     return operation
+
+
+def _others(method: str, path: str, about: About) -> dict[str, Any]:
+    """Return what else may come: a page instead of a document, a problem in the form that was asked for."""
+    found: dict[str, Any] = {}
+    if method == "GET" and ACTIVITY_JSON in about.gives and path in PAGED:
+        found["303"] = {"description": "There is a page about it: for browsers."}
+    if path == "/readyz":
+        found["503"] = {"description": "Not ready, and why.", "content": {TEXT: {}}}
+    problem = _problem()
+    if method == "GET":
+        problem["content"][HTML] = {}
+    if path in OAUTH_ERRORS:
+        problem["content"][JSON] = {"schema": OAUTH_ERROR}
+    return {**found, "default": problem}
 
 
 def _shaped(shapes: Sequence[str]) -> dict[str, Any]:
