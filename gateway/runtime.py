@@ -63,6 +63,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Begin to work off jobs; only one process may serve a data directory."""
+        _check_closed(self.kit.settings.secret_path)
         self._lock = _hold_lock(self.kit.settings.data / "gateway.lock")
         self._pruner = asyncio.create_task(self._prune_for_ever())
         self.worker.start()
@@ -151,9 +152,9 @@ def open_gateway(
         raise SettingsError(f"data directory {settings.data}: {error}") from error
     secret = _secret(settings.secret_path, must_exist=(settings.data / FILE).exists())
     if not (settings.data / FILE).exists():
-        _check_strength(settings.secret_path, secret)  # nothing is made with a weak one
+        _check_random(settings.secret_path, secret)  # nothing is made with a weak one
     store = Store(settings.data / FILE)
-    _check_strength(settings.secret_path, secret)
+    _check_random(settings.secret_path, secret)
     store.meta.record_forever("base_url", settings.base_url)
     store.meta.record_forever("account_domain", settings.domain)
     bell = asyncio.Event()
@@ -216,10 +217,14 @@ def _secret(path: Path, *, must_exist: bool) -> bytes:
     return secret
 
 
-def _check_strength(path: Path, secret: bytes) -> None:
-    """Raise SettingsError for a secret that others may read or guess."""
+def _check_closed(path: Path) -> None:
+    """Raise SettingsError for a secret file that others may read."""
     if _owned_and_open(path):
         raise SettingsError(f"the secret file {path} can be read by others: chmod 600 {path}")
+
+
+def _check_random(path: Path, secret: bytes) -> None:
+    """Raise SettingsError for a secret that somebody made up."""
     if len(set(secret)) < LEAST_DISTINCT or secret.isascii():
         raise SettingsError(f"the secret file {path} is guessable: it must hold {SECRET_BYTES} random bytes")
 

@@ -29,7 +29,7 @@ MOST: Mapping[str, int] = {
     "url": 100,
     "attributedTo": 100,
     "proof": 10,
-    "@context": 64,
+    "@context": 300,
 }
 
 

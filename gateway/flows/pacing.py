@@ -26,7 +26,7 @@ UNVERIFIED = 600  # failed or missing signatures of one network; Mastodon and Go
 SIGN_IN = 25  # as Mastodon
 # A full bucket and what flows in make at most thirty in any minute.
 KEYS = 15  # requests for keys at one domain that led to nobody
-KEYS_OF_ONE = 6  # of them on behalf of one network, so that one forger does not use them up
+KEYS_OF_ONE = 12  # of them on behalf of one network, so that one forger does not use them up
 ERRANDS = 15  # documents of one domain that another one makes us fetch
 MINUTE = 60.0
 DAY = 86_400.0

@@ -67,7 +67,7 @@ def _from_json(content: bytes, base: str | None) -> tuple[Captured, ...]:
 
 
 def _json(content: bytes) -> Any:
-    """Return a JSON value; raise ValueError for what is none or too deep, MalformedDocument for half a surrogate pair."""
+    """Return a JSON value; raise ValueError when it is none, MalformedDocument for half a surrogate pair."""
     try:
         value = json.loads(content)
     except RecursionError as error:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.net.pace import Left, Pace
 
 _warned = False
+NOT_FOUND = 404
 UNCOUNTED = ("/livez", "/readyz", "/static/")
 UNVERIFIED = frozenset({400, 401, 503})  # what came of a signature that could not be verified
 
@@ -68,7 +69,8 @@ class Paced:
                     told, what = _share_of(paces, outcome["verified"], told, left)
                 elif message["status"] in UNVERIFIED:
                     paces.unverified.take(network)
-                _tell(MutableHeaders(scope=message), told, what)
+                if message["status"] != NOT_FOUND:  # what is hidden answers to the byte like what is not there
+                    _tell(MutableHeaders(scope=message), told, what)
             await send(message)
 
         with afresh(), set_to(SOURCE, network):

@@ -187,15 +187,18 @@ def test_files_are_their_owners_alone(tmp_path: Path, case: Case, mask: int) -> 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o604], ids=oct)
 @cases("WEB-ADMIN-024")
-def test_a_secret_that_others_may_read_is_refused(tmp_path: Path, case: Case, mode: int) -> None:
-    """A secret file that group or world may read starts nothing, and the message says how to mend it."""
+async def test_a_secret_that_others_may_read_is_refused(tmp_path: Path, case: Case, mode: int) -> None:
+    """A secret file that group or world may read starts no server, and the message says how to mend it."""
     data = tmp_path / "data"
-    open_gateway(settings_in(data)).kit.store.close()
-    (data / "secret.key").chmod(mode)
-    with pytest.raises(SettingsError, match=r"secret\.key"):
-        open_gateway(settings_in(data))
-    (data / "secret.key").chmod(0o600)
-    open_gateway(settings_in(data)).kit.store.close()
+    for closed in (True, False, True):
+        gateway = open_gateway(settings_in(data))
+        (data / "secret.key").chmod(0o600 if closed else mode)
+        if closed:
+            await gateway.start()
+        else:
+            with pytest.raises(SettingsError, match=r"secret\.key.*chmod 600"):
+                await gateway.start()
+        await gateway.stop()
     case.proves("modes")
 
 
