@@ -10,6 +10,7 @@ from gateway.errors import BadUrl
 from gateway.urls import (
     Origin,
     covers,
+    is_loopback,
     normalise_host,
     origin_of,
     request_target,
@@ -97,6 +98,8 @@ def test_homographs_stay_distinct() -> None:
         "xn--.example",
         "xn--a.example",
         "xn--ls8h.example",
+        "www.xn--a.example",
+        "www.xn--ls8h.example",
         "\u2100.example",
         "a\u200bb\u2028.example",
         "\ud800.example",
@@ -239,6 +242,27 @@ def test_longest_url() -> None:
     url = "https://example.org/"
     assert try_origin(url.ljust(2048, "a")) == origin_of(url)
     assert try_origin(url.ljust(2049, "a")) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("a.localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.0.1", True),
+        ("::1", True),
+        ("notlocalhost", False),
+        ("localhost.example", False),
+        ("10.0.0.1", False),
+        ("2001:db8::1", False),
+        ("peer.example", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, *, expected: bool) -> None:
+    """The name localhost, what is below it and loopback addresses mean this machine, nothing else does."""
+    assert is_loopback(host) is expected
 
 
 def test_try_origin() -> None:

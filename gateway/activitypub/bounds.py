@@ -7,12 +7,8 @@ Source: Mastodon's federation limits where it has any (500 options, 256 aliases)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from gateway.errors import MalformedDocument
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MOST: Mapping[str, int] = {
     "to": 2_000,
@@ -30,23 +26,49 @@ MOST: Mapping[str, int] = {
     "attributedTo": 100,
     "proof": 10,
     "@context": 300,
+    "aiUsage": 8,
+    "statements": 32,
+    "contentUsage": 32,
+    "xRobotsTag": 32,
+    "indexable": 32,
 }
+LONGEST: Mapping[str, int] = {"contentUsage": 8_192, "xRobotsTag": 8_192}  # what a header line may be
+LABELS = frozenset({"aiUsage", "statements", "contentUsage", "xRobotsTag", "indexable"})
+MOST_LABELS = 400  # statements and words about use in one document: each is compared with the others
+MOST_DEFINITIONS = 1_000  # terms that contexts define: Mastodon's has thirty
 
 
 def check(document: Mapping[str, object]) -> None:
     """Raise MalformedDocument when a list anywhere in ``document`` is longer than what it is for."""
-    waiting: list[object] = [document]
+    labels = definitions = 0
+    waiting: list[tuple[object, bool]] = [(document, False)]
     while waiting:
-        value = waiting.pop()
+        value, in_context = waiting.pop()
         if isinstance(value, Mapping):
-            _check_lists(value.items())
-            waiting += value.values()
+            definitions += len(value) if in_context else 0
+            for name, item in value.items():
+                _check_one(name, item)
+                labels += _size(item) if name in LABELS else 0
+                waiting.append((item, in_context or name == "@context"))
         elif isinstance(value, list):
-            waiting += value
+            definitions += len(value) if in_context else 0
+            waiting += [(item, in_context) for item in value]
+    if labels > MOST_LABELS or definitions > MOST_DEFINITIONS:
+        raise MalformedDocument(f"{labels} words about use, {definitions} definitions in contexts")
 
 
-def _check_lists(members: Iterable[tuple[str, object]]) -> None:
-    for name, value in members:
-        most = MOST.get(name)
-        if most is not None and isinstance(value, list) and len(value) > most:
-            raise MalformedDocument(f"{len(value)} entries in {name}; {most} at most")
+def _check_one(name: str, value: object) -> None:
+    most, longest = MOST.get(name), LONGEST.get(name)
+    if most is not None and isinstance(value, list) and len(value) > most:
+        raise MalformedDocument(f"{len(value)} entries in {name}; {most} at most")
+    if longest is not None and any(isinstance(item, str) and len(item) > longest for item in _each(value)):
+        raise MalformedDocument(f"{name} of more than {longest} characters")
+
+
+def _each(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _size(value: object) -> int:
+    """Return how many values there are, lists in lists counted by what is in them."""
+    return sum(_size(item) for item in value) if isinstance(value, list) else 1

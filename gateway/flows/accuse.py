@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.store.peers import Evidence
 
 
-MAX_MENTIONS = 16  # nodes of one document that are judged
+MAX_MENTIONS = 8  # nodes of one document that are judged
 MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
 
 

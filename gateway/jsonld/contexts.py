@@ -29,11 +29,13 @@ class Contexts(FrozenDocumentLoader):  # type: ignore[misc]  # pyld is untyped
     ActivityStreams context at every expansion.
     """
 
+    scoped: frozenset[str]  # terms and types that bring a context of their own
     prefixes: Mapping[str, tuple[tuple[str, str], ...]]  # URL -> (prefix, namespace) that it defines
 
     def __init__(self, documents: Mapping[str, Mapping[str, object]]) -> None:
         """Take URL -> context document."""
         super().__init__(documents={url: dict(document) for url, document in documents.items()})
+        self.scoped = frozenset(name for document in documents.values() for name in _scoped(document.get("@context")))
         self.prefixes = {url: tuple(_prefixes(document.get("@context"))) for url, document in documents.items()}
 
     def __call__(self, url: str, options: Mapping[str, object]) -> dict[str, Any]:
@@ -47,6 +49,13 @@ class Contexts(FrozenDocumentLoader):  # type: ignore[misc]  # pyld is untyped
     def knows(self, url: str) -> bool:
         """Tell whether ``url`` is bundled."""
         return url in self.documents
+
+
+def _scoped(context: object) -> Iterator[str]:
+    """Yield each term of a context that brings a context of its own."""
+    for part in context if isinstance(context, list) else [context]:
+        if isinstance(part, dict):
+            yield from (name for name, term in part.items() if isinstance(term, dict) and "@context" in term)
 
 
 def _prefixes(context: object) -> Iterator[tuple[str, str]]:

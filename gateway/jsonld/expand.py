@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_NODES = 3_000  # values in a document; expansion costs about a microsecond each, contexts more
 MAX_CONTEXT_ENTRIES = 300
+MAX_BASE = 2_048
+MAX_SCOPED = 32  # nodes of types that bring a context of their own
 MAX_CONTEXT_URLS = 12  # a bundled context costs about two milliseconds each time it is applied
 GRAPH_KEYS = frozenset({"@graph", "@included", "@reverse"})
 _KEYWORD = re.compile(r"@[a-zA-Z]+$")
@@ -31,7 +33,7 @@ class _Place(Enum):
 
 def expand(document: Mapping[str, object], contexts: Contexts) -> list[dict[str, Any]] | None:
     """Return the expanded form, or None when it needs an unknown context, is too large, or is no JSON-LD."""
-    if not _expandable(document):
+    if not _expandable(document) or _brings_contexts(document, contexts) > MAX_SCOPED:
         return None
     try:
         with warnings.catch_warnings():
@@ -67,6 +69,25 @@ def _expandable(document: object) -> bool:
     return True
 
 
+def _brings_contexts(document: object, contexts: Contexts) -> int:
+    """Return how many types and members of a document make pyld process a pinned context again."""
+    count = 0
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            kinds = value.get("type", value.get("@type"))
+            count += sum(kind in contexts.scoped for kind in _strings(kinds)) + len(contexts.scoped & value.keys())
+            waiting += [item for key, item in value.items() if key != "@context"]
+        elif isinstance(value, list):
+            waiting += value
+    return count
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+
+
 def _place(key: str, parent: _Place) -> _Place:
     if key == "@context":
         return _Place.CONTEXT
@@ -77,6 +98,9 @@ def _is_unfit(value: dict[str, object], place: _Place) -> bool:
     # pyld carries @import out on the imported document itself: one stranger's context would change the
     # pinned one for everybody after it.
     # A context inside a definition is applied again at every use of the term.
+    base = value.get("@base")
+    if isinstance(base, str) and len(base) > MAX_BASE:
+        return True
     if "@import" in value or (place is _Place.DEFINITION and "@context" in value):
         return True
     if place is _Place.CONTEXT:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.urls import Origin
 
 MAX_HEADERS = 100
+MANY_PIECES, SMALL_PIECE = 1_000, 64  # chunks of a few bytes cost more than what is in them
 TOO_MANY_REDIRECTS = 310  # in the unregistered list that browsers use; no server answers it
 HEADER_BYTES = 128 * 1024  # of an answer, interim answers included
 CONNECT_SECONDS = 5.0  # each of: resolving, connecting, TLS
@@ -216,12 +217,17 @@ async def _read(answer: httpx.Response, limit: int) -> bytes:
     if coding not in ("identity", "", "gzip"):
         raise RemoteAnswer(f"{answer.url}: content coding {coding}", remote_status=answer.status_code)
     unpack = zlib.decompressobj(31) if coding == "gzip" else None
-    body = bytearray()
+    body, pieces = bytearray(), 0
     async for chunk in answer.aiter_raw():
+        pieces += 1
+        if pieces > MANY_PIECES and len(body) < pieces * SMALL_PIECE:
+            raise RemoteAnswer(f"{answer.url}: in {pieces} pieces", remote_status=answer.status_code)
         try:
             body += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(body))
         except zlib.error as error:
             raise RemoteAnswer(f"{answer.url}: broken gzip", remote_status=answer.status_code) from error
         if len(body) > limit or (unpack is not None and unpack.unconsumed_tail):
             raise RemoteAnswer(f"{answer.url}: more than {limit} bytes", remote_status=answer.status_code)
+    if unpack is not None and (not unpack.eof or unpack.unused_data):
+        raise RemoteAnswer(f"{answer.url}: broken gzip", remote_status=answer.status_code)
     return bytes(body)

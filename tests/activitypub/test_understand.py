@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.activitypub.understand import actor_of, id_checked, understand
 from gateway.carriers.jsonld_terms import CONTEXT
 from gateway.errors import MalformedDocument, Refused
 from gateway.jsonld.contexts import AS2, PUBLIC
-from gateway.preferences import DeclarantKind, combined
+from gateway.preferences import Auth, Declarant, DeclarantKind, combined
 
 if TYPE_CHECKING:
     from gateway.activity import Activity
@@ -86,15 +87,21 @@ def test_an_object_has_one_id(value: object, object_id: str) -> None:
 )  # fmt: skip
 def test_an_activity_has_exactly_one_actor(actor: object) -> None:
     """No actor, several, or one without an http(s) id: malformed."""
-    with pytest.raises(MalformedDocument):
+    with pytest.raises(MalformedDocument) as malformed:
         actor_of({"actor": actor})
+    assert malformed.value.reason == "no-actor"
+    with pytest.raises(MalformedDocument):
+        read(actor=actor)
 
 
 @pytest.mark.parametrize("activity_id", [None, 7, "", "urn:uuid:1", "https://"])
 def test_an_activity_has_an_id(activity_id: object) -> None:
     """An activity without an http(s) id is malformed."""
-    with pytest.raises(MalformedDocument):
+    with pytest.raises(MalformedDocument) as malformed:
         id_checked({"id": activity_id}, BOB)
+    assert malformed.value.reason == "no-id"
+    with pytest.raises(MalformedDocument):
+        read(id=activity_id)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,70 @@ def test_the_id_is_on_the_actors_origin(activity_id: str) -> None:
     with pytest.raises(Refused) as refused:
         id_checked({"id": activity_id}, BOB)
     assert refused.value.reason == "foreign-id"
+    with pytest.raises(Refused):
+        read(id=activity_id)
+
+
+def test_ids_may_be_as_long_as_urls() -> None:
+    """An id of 2048 characters is one, and one more is too many."""
+    longest = f"{BOB}/".ljust(2048, "a")
+    found = read(id=longest, actor=longest)
+    assert (found.id, found.actor) == (longest, longest)
+    with pytest.raises(MalformedDocument):
+        read(id=f"{longest}a")
+
+
+def test_every_part_of_an_activity_is_kept() -> None:
+    """The id, the embedded object, the target and the time go on to whoever acts."""
+    found = read(target=f"{BOB}/featured")
+    assert (found.id, found.target) == ("https://peer.example/activities/1", f"{BOB}/featured")
+    assert found.object == document()["object"]
+    assert found.published == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert read(object=NOTE).object is None
+
+
+@pytest.mark.parametrize("name", ["to", "cc", "audience"])
+def test_whom_an_activity_is_for(name: str) -> None:
+    """To, cc and audience of the activity, and to and cc of its object, are its addresses."""
+    carol, object_ = "https://peer.example/users/carol", {"id": NOTE, "type": "Note"}
+    assert read(**{"to": None, name: carol, "object": object_}).audience == {carol}
+    embedded = {**object_, name: carol}
+    assert read(to=None, object=embedded).audience == (set() if name == "audience" else {carol})
+
+
+def test_whose_words_they_are() -> None:
+    """What an activity and its object state is stated by its actor, known in the way that the actor is known."""
+    made = document(contentUsage="search=n")
+    for auth in (Auth.HTTP_SIGNATURE, Auth.OBJECT_PROOF):
+        found = understand(made, b"", READER, auth)[0]
+        assert {s.declared_by for s in found.statements} == {Declarant(kind=DeclarantKind.AUTHOR, id=BOB, auth=auth)}
+    assert {s.declared_by.auth for s in read().statements} == {Auth.HTTP_SIGNATURE}
+
+
+def test_what_an_activity_and_its_object_state_is_about_the_object() -> None:
+    """Terms on the activity and terms inside its object both count, for the object."""
+    found = read(contentUsage="search=n")
+    assert combined(found.statements, at=AT).as_json() == {"train-gen": "n", "search": "n"}
+    assert {s.subject.ref for s in found.statements} == {NOTE}
+
+
+@pytest.mark.parametrize(
+    ("times", "asserted"),
+    [
+        ({"updated": "2026-11-22T12:00:00Z", "published": "2026-11-22T10:00:00Z"}, 12),
+        ({"updated": "2026-11-22T12:00:00Z"}, 12),
+        ({"published": "2026-11-22T10:00:00Z"}, 10),
+        ({"updated": "soon", "published": "2026-11-22T10:00:00Z"}, 10),
+        ({}, None),
+    ],
+)
+def test_when_it_was_said(times: dict[str, str], asserted: int | None) -> None:
+    """What an object states was said when it was updated, else when it was published, else at no known time."""
+    found = read(object={"id": NOTE, "type": "Note", "contentUsage": "train-ai=n", **times})
+    expected = None if asserted is None else datetime(2026, 11, 22, asserted, tzinfo=UTC)
+    assert {s.asserted_at for s in found.statements} == {expected}
+    announced = read(type="Announce", object=NOTE, contentUsage="train-ai=n", **times)
+    assert {s.asserted_at for s in announced.statements} == {None}
 
 
 def test_graphs_are_not_taken() -> None:

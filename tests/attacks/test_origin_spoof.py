@@ -337,7 +337,7 @@ async def _give_away(scene: Scene) -> None:
         changed = {name: value for name, value in {**newer, "attributedTo": author}.items() if value is not None}
         scene.victim.serve_document(scene.victim_note["id"], {"@context": AS2, **changed})
         await scene.attack(scene.victim.activity("Update", changed), peer=scene.victim)
-        scene.kit.failed_fetches.put(scene.victim_note["id"], (404, 0))
+        scene.kit.failed_fetches.put(scene.victim_note["id"], 404)
     await scene.attack(scene.mallory.activity("Update", {**newer, "attributedTo": scene.m}))
 
 

@@ -70,11 +70,12 @@ def test_public_unicast_is_dialled(address: str) -> None:
     assert AddressPolicy().permits(address)
 
 
-# The special-purpose blocks of IANA's registries, as the architecture lists them.
+# The special-purpose blocks of IANA's registries, and one address that a cloud keeps for itself.
 BLOCKS = tuple(
     ipaddress.ip_network(block)
     for block in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
         "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
         "::/3", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20", "4000::/2",
@@ -223,6 +224,7 @@ SPECIAL = ("redis", "localhost", "x.localhost", "x.local", "x.internal", "x.onio
 @pytest.mark.parametrize("name", SPECIAL)
 async def test_special_names_are_refused_whatever_they_resolve_to(name: str) -> None:
     """A name that is nobody's public server is not dialled, not even at a public address."""
+    assert guard.is_special_name(name)
     with pytest.raises(AddressRefused):
         await connect(GuardedBackend(AddressPolicy(), Names({name.removesuffix("."): [PUBLIC]})), 443, name)
 
@@ -280,9 +282,10 @@ async def test_connecting_takes_its_time_once(monkeypatch: pytest.MonkeyPatch) -
 )
 async def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch, raised: list[Exception], reason: str) -> None:
     """A peer that no connection reaches is unreachable by name, with what its last address said, or no answer."""
+    left = list(raised)
 
     async def fails(*_: object) -> None:
-        raise raised.pop(0)
+        raise left.pop(0)
 
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", fails)
     backend = GuardedBackend(AddressPolicy(), Names({"peer.example": ["1.1.1.1", "1.1.1.2"]}))
@@ -315,6 +318,23 @@ class Wire(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return f"the {info}"
+
+
+@pytest.mark.parametrize(
+    ("host", "dialled", "asked"),
+    [
+        ("peer.example", "1.1.1.1", ["peer.example"]),
+        ("peer.example.", "1.1.1.1", ["peer.example"]),
+        ("8.8.8.8", "8.8.8.8", []),
+        ("8.8.8.8.", "8.8.8.8", []),
+        ("2606:4700::1111", "2606:4700::1111", []),
+    ],
+)
+async def test_an_address_is_not_looked_up(host: str, dialled: str, asked: list[str]) -> None:
+    """A literal is its own answer; a name is asked for without its trailing dot."""
+    names = Names({"peer.example": ["1.1.1.1"]})
+    assert await GuardedBackend(AddressPolicy(), names)._checked(host, 443) == [dialled]
+    assert names.asked == asked
 
 
 async def test_what_is_asked_of_the_guard_is_asked_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,7 +403,7 @@ async def test_names_are_looked_up_on_threads_of_their_own(monkeypatch: pytest.M
     assert await resolver.resolve("peer.example", 443) == ["1.1.1.1"]
     assert asked == [("peer.example", 443, {"type": socket.SOCK_STREAM})]
     assert threads[0].startswith("dns")
-    assert resolver._threads._max_workers == DNS_THREADS
+    assert resolver._threads._max_workers == DNS_THREADS == 256
 
 
 async def test_the_systems_resolver_gives_each_address_once() -> None:

@@ -174,6 +174,8 @@ def test_combined() -> None:
     assert combined(statements, at=AT) == Preferences.of(train_gen="n", search="n", tdm="y")
     assert combined(iter(statements), at=AT) == combined(statements, at=AT)
     assert combined([], at=AT) == NOTHING
+    assert combined([says(train_gen="n", expires_at=AT)], at=AT) == NOTHING
+    assert combined([says(train_gen="n", expires_at=AT)], at=AT - timedelta(seconds=1)) == Preferences.of(train_gen="n")
 
 
 def test_combined_for_a_consumer() -> None:

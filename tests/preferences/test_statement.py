@@ -6,9 +6,21 @@ from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
-from preferences.samples import ALICE, AT, CRAWLER, NOTE, SERVER, says
+from preferences.samples import ALICE, AT, BOB, CRAWLER, NOTE, SERVER, says
 
-from gateway.preferences import ANYBODY, Audience, Auth, Category, Condition, Preferences, Scope, Statement, Subject
+from gateway.preferences import (
+    ANYBODY,
+    Audience,
+    Auth,
+    Category,
+    Condition,
+    Declarant,
+    DeclarantKind,
+    Preferences,
+    Scope,
+    Statement,
+    Subject,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +56,32 @@ def test_statements_are_values() -> None:
         says(train_gen="n").raw = "y"  # type: ignore[misc]  # that is the point
 
 
+def test_the_words_for_roles_and_proofs() -> None:
+    """Roles and ways of knowing have these words, which are stored and shown."""
+    assert [kind.value for kind in DeclarantKind] == [
+        "author", "rightsholder", "instance", "intermediary", "gateway-default", "unknown",
+    ]  # fmt: skip
+    assert [auth.value for auth in Auth] == ["http-sig", "object-proof", "local", "tls", "none"]
+    assert Declarant(kind=DeclarantKind.AUTHOR, id="x").auth is Auth.NONE
+    assert Audience(kind="any", value="*") == ANYBODY
+
+
+def test_what_is_not_said_is_empty() -> None:
+    """A statement without more is for everybody, current, unconditional and no repetition, and proves nothing."""
+    bare = Statement(subject=NOTE, prefs=Preferences(), declared_by=SERVER, carrier="aiUsage", observed_at=AT)
+    assert (bare.carrier_revision, bare.raw, bare.audience, bare.conditions) == ("", "", ANYBODY, ())
+    assert (bare.asserted_at, bare.expires_at, bare.projection_of, bare.legacy) == (None, None, None, False)
+
+
 _ONE = says(train_gen="n")
 
 
 @pytest.mark.parametrize(
     "other",
     [
+        replace(_ONE, declared_by=BOB),
+        replace(_ONE, declared_by=replace(ALICE, kind=DeclarantKind.RIGHTSHOLDER)),
+        replace(_ONE, audience=Audience(kind="any", value="crawler.example")),
         replace(_ONE, subject=Subject(scope=Scope.MEDIA, ref=NOTE.ref)),
         replace(_ONE, subject=Subject(scope=Scope.OBJECT, ref="https://a.example/posts/2")),
         replace(_ONE, declared_by=SERVER),
@@ -72,3 +104,4 @@ _ONE = says(train_gen="n")
 def test_order_tells_all_statements_apart(other: Statement) -> None:
     """Statements that differ in anything have a different place, so that reasons always come in one order."""
     assert other.order != _ONE.order
+    assert sorted([other.order, _ONE.order]) == sorted([_ONE.order, other.order])

@@ -53,7 +53,8 @@ def test_a_request_without_a_body_or_an_empty_line() -> None:
     ("length", "body", "expected"),
     [
         (b"2", b"{}\n", b"{}"), (b"2", b"{}\r\n", b"{}"), (b"2", b"{}\n\n", b"{}"), (b"3", b"{}\n", b"{}\n"),
-        (b"1", b"{}", b"{}"), (b"2", b"{}x", b"{}x"), (b"x", b"{}\n", b"{}\n"), (b"9", b"{}\n", b"{}\n"),
+        (b"1", b"{}", b"{}"), (b"2", b"{}x", b"{}x"), (b"2", b"{}X", b"{}X"), (b"2", b"{} \n", b"{} \n"),
+        (b"x", b"{}\n", b"{}\n"), (b"9", b"{}\n", b"{}\n"),
     ],
 )  # fmt: skip
 def test_an_editor_s_last_line_end_is_cut(length: bytes, body: bytes, expected: bytes) -> None:
@@ -123,13 +124,21 @@ def test_a_request_inside_a_row() -> None:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({}, b""), ({"body": "日"}, "日".encode()), ({"body": {"a": ["日"]}}, b'{"a":["\\u65e5"]}'),
+        ({}, b""), ({"body": "日"}, "日".encode()), ({"body": {"a": 1, "b": [1, 2]}}, b'{"a":1,"b":[1,2]}'),
+        ({"body": {"a": ["日"]}}, b'{"a":["\\u65e5"]}'),
         ({"body_b64": base64.b64encode(b"\xff\0").decode()}, b"\xff\0"), ({"body_b64": "", "body": "x"}, b""),
     ],
 )  # fmt: skip
 def test_bodies(more: dict[str, Any], expected: bytes) -> None:
     """Text is UTF-8, base64 is bytes and goes first, JSON is written without spaces."""
     assert _only({**ROW, **more}).request.body == expected
+
+
+@pytest.mark.parametrize("text", ["/w==!", "/w = =", "/w==\n", "é", "abc"])
+def test_a_body_that_is_not_base64_is_an_error(text: str) -> None:
+    """Nothing is dropped silently from a body."""
+    with pytest.raises(MalformedDocument, match="base64"):
+        _only({**ROW, "body_b64": text})
 
 
 @pytest.mark.parametrize(
@@ -155,6 +164,44 @@ def test_a_moment_that_no_clock_shows_is_an_error_or_no_time(text: str) -> None:
         return
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "holds no request"),
+        ('{"received": []}', "holds no request"),
+        ('{"log": {"entries": []}}', "holds no request"),
+        ('{"log": {"entries": 5}}', "holds no request"),
+        ('{"method": ', "neither JSON nor"),
+        ('{"method": "GET"}\nx', "neither JSON nor"),
+        ("[5]", "is an object"),
+        ('[{"request": 5}]', "is an object"),
+        ('{"target": "/x"}', "pairs or an object"),
+        ('{"target": "/x", "headers": [["Host"]]}', "a pair of name and value"),
+        ('{"target": "x", "headers": [["Host", "gw.example"]]}', "not a target"),
+        ('{"target": "/x", "headers": []}', "which host was asked"),
+        ('{"target": "https://gw.example/x", "headers": [], "at": 1e300}', "no time of the calendar"),
+        ("GET", "not a request line"),
+        ("GET /x HTTP/1.1 x\nHost: gw.example", "not a request line"),
+        ("GET /x FTP/1.1\nHost: gw.example", "not a request line"),
+        ("G3T /x HTTP/1.1\nHost: gw.example", "not a request line"),
+        ("GET /x HTTP/1.1\nHost gw.example", "not a header field"),
+        ("GET /x HTTP/1.1\n: gw.example", "not a header field"),
+        ("GET /x HTTP/1.1\nHost : gw.example", "not a header field"),
+        ("GET /x HTTP/1.1\nHost: gw.example\n folded: x", "not a header field"),
+        ("GET x HTTP/1.1\nHost: gw.example", "not a target"),
+    ],
+)
+def test_what_is_wrong_with_a_capture_is_said(content: str, words: str) -> None:
+    """What holds no request is one error that says what is wrong."""
+    with pytest.raises(MalformedDocument, match=words):
+        read(content.encode())
+
+
+def test_what_the_inbox_prints_is_a_capture() -> None:
+    """The requests that were received are read, whatever stands beside them."""
+    assert [found.request.target for found in read(json.dumps({"received": [ROW, ROW]}).encode())] == [TARGET] * 2
+
+
 def test_lines_of_json() -> None:
     """One object a line, empty lines left out; one line is one request."""
     line = json.dumps(ROW)
@@ -177,6 +224,27 @@ def test_an_archive() -> None:
     pseudo = _archive(headers=[{"name": ":authority", "value": "gw.example"}, {"name": "a", "value": "b"}])
     assert _only(pseudo).request.headers == (("a", "b"),)
     assert _only(_archive()).request.body == b""
+
+
+def test_an_archive_is_read_by_its_own_members() -> None:
+    """The address of an archived request is its url, below the base when it is a path."""
+    assert _only(_archive(target="/other")).request.target == TARGET
+    assert _only(_archive(url="/inbox"), "http://localhost:8000").request.target == "http://localhost:8000/inbox"
+
+
+@pytest.mark.parametrize("entry", [None, 5, "x", [], {}, {"request": 5}, {"request": []}])
+def test_an_entry_without_a_request_is_an_error(entry: object) -> None:
+    """An archive whose entry holds no request is refused as a whole."""
+    with pytest.raises(MalformedDocument):
+        read(json.dumps({"log": {"entries": [entry]}}).encode())
+
+
+@pytest.mark.parametrize("count", [1_000, 1_001])
+def test_a_capture_is_read_up_to_a_thousand_requests(count: int) -> None:
+    """Of more requests than a thousand the first thousand are read, in a list, in lines and in an archive."""
+    archive = {"log": {"entries": _archive()["log"]["entries"] * count}}
+    for content in (json.dumps([ROW] * count), "\n".join([json.dumps(ROW)] * count), json.dumps(archive)):
+        assert len(read(content.encode())) == 1_000
 
 
 @pytest.mark.parametrize(

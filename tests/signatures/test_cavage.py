@@ -213,6 +213,20 @@ def test_a_signed_date_is_fresh_even_beside_created() -> None:
     assert judged(cavage(plain(), covered, parameters=HS2019)).ok
 
 
+@pytest.mark.parametrize("date", ["", "yesterday", http_date(NOW - 24 * HOUR)])
+def test_a_date_that_nobody_signed_says_nothing(date: str) -> None:
+    """Beside a signed (created) an uncovered Date may be old, unreadable or missing."""
+    assert judged(cavage(plain(date=date), CREATED_COVERED, parameters=HS2019)).ok
+
+
+def test_a_signed_expiry_does_not_keep_a_signed_date_fresh() -> None:
+    """A covered (expires) prolongs the life of (created), never that of a covered Date."""
+    parameters = {**HS2019, "expires": EPOCH + 7200}
+    without, beside = (*CREATED_COVERED, "(expires)"), (*CREATED_COVERED, "(expires)", "date")
+    assert judged(cavage(plain(), without, parameters=parameters), late=2 * HOUR).ok
+    assert failures(judged(cavage(plain(), beside, parameters=parameters), late=2 * HOUR)) == {"time"}
+
+
 @pytest.mark.parametrize(
     ("change", "failed"),
     [
@@ -245,6 +259,8 @@ def test_a_query_is_forgiven_only_on_collections() -> None:
     assert judged(page, is_collection=True).ok
     assert failures(judged(page)) == {"signature"}
     assert failures(judged(_moved(cavage(plain()), f"{INBOX}?x=1"), is_collection=True)) == {"signature"}
+    assert not scheme.holds(scheme.parse(page), page, RSA.public)
+    assert judged(_moved(page, f"{OUTBOX}?page=true&next=?2"), is_collection=True).ok
     other = _moved(cavage(plain("GET", OUTBOX)), f"{OUTBOX}/x?page=true")
     assert failures(judged(other, is_collection=True)) == {"signature"}
 
@@ -332,6 +348,20 @@ def test_sixty_four_names_and_white_space_are_taken() -> None:
     names = [f"h{index}" for index in range(64)]
     parsed = scheme.parse(_signature(f' keyId="k" ,  signature="AAAA" , headers="{" ".join(names)}"'))
     assert parsed.covered == tuple(names)
+
+
+@pytest.mark.parametrize(("name", "length", "limit"), [("keyId", 2048, 2048), ("signature", 8160, 8192)])
+def test_headers_and_key_ids_may_be_as_long_as_the_limit(name: str, length: int, limit: int) -> None:
+    """A key id of 2048 characters and a header of 8192 are read, one more character is malformed."""
+    assert (scheme.MAX_KEY_ID, scheme.MAX_HEADER) == (2048, 8192)
+    given = {"keyId": "k", "signature": "AAAA", name: "A" * length}
+    line = ",".join(f'{key}="{value}"' for key, value in given.items())
+    line = line.ljust(limit) if limit == scheme.MAX_HEADER else line
+    assert scheme.parse(_signature(line)).covered == ("(created)",)
+    given[name] += "A"
+    longer = ",".join(f'{key}="{value}"' for key, value in given.items()).ljust(len(line) + 1)
+    with pytest.raises(MalformedSignature):
+        scheme.parse(_signature(longer))
 
 
 def test_what_we_send_is_the_form_everyone_takes() -> None:

@@ -113,3 +113,39 @@ def test_a_right_content_digest_is_taken(lines: list[str]) -> None:
 def test_a_content_digest_that_does_not_fit_is_refused(lines: list[str]) -> None:
     """Missing, wrong, repeated, mistyped or unknown digests are refused with a reason."""
     assert digest.check_content_digest(lines, BODY)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([], "0 Digest lines"),
+        ([f"SHA-256={RIGHT_256}", f"SHA-256={RIGHT_256}"], "2 Digest lines"),
+        (["garbage"], "a Digest that cannot be parsed"),
+        ([f"SHA-256={RIGHT_256},sha-256={RIGHT_256}"], "a Digest that cannot be parsed"),
+        (["SHA-256=abc"], "a Digest that is not base64"),
+        ([f"MD5={_b64('md5')}"], "no sha-256 or sha-512 digest"),
+        ([f"SHA-256={WRONG_256}"], "a sha-256 digest of another body"),
+        ([f"SHA-512={_b64('sha512', b'other')}"], "a sha-512 digest of another body"),
+    ],
+)
+def test_a_digest_is_refused_with_its_reason(lines: list[str], reason: str) -> None:
+    """What is wrong with a Digest is said in the same words every time."""
+    assert digest.check_digest(lines, BODY) == reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([], "no Content-Digest"),
+        (["sha-256=:é:"], "a Content-Digest that cannot be parsed"),
+        (["sha-256="], "a Content-Digest that cannot be parsed"),
+        ([f"sha-256=:{RIGHT_256}:, sha-256=:{RIGHT_256}:"], "a Content-Digest with a repeated algorithm"),
+        (["sha-256=1"], "a Content-Digest that is not a byte sequence"),
+        ([f"sha-256=(:{RIGHT_256}:)"], "a Content-Digest that is not a byte sequence"),
+        ([f"md5=:{_b64('md5')}:"], "no sha-256 or sha-512 digest"),
+        ([f"sha-256=:{WRONG_256}:"], "a sha-256 digest of another body"),
+    ],
+)
+def test_a_content_digest_is_refused_with_its_reason(lines: list[str], reason: str) -> None:
+    """What is wrong with a Content-Digest is said in the same words every time."""
+    assert digest.check_content_digest(lines, BODY) == reason

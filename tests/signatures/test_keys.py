@@ -175,7 +175,9 @@ def test_an_rsa_multikey_is_read() -> None:
     """A Multikey with an RSA key in PKCS #1 is that key."""
     key = RSA.public.key
     assert isinstance(key, rsa.RSAPublicKey)
-    found = keys.load_multikey(_multikey(_pkcs1(key), keys.RSA_PREFIX))
+    written = _multikey(_pkcs1(key), bytes([0x85, 0x24]))
+    assert written.startswith("z4MX")  # as every did:key of an RSA key does
+    found = keys.load_multikey(written)
     assert (found.kind, found.pem()) == ("rsa", RSA.public.pem())
 
 
@@ -190,6 +192,7 @@ def test_an_rsa_multikey_is_read() -> None:
         (2048, 17, False),
         (2048, 65535, False),
         (2048, 65539, True),
+        (2048, 65541, True),
         (3072, 65537, True),
         (4096, 65537, True),
         (8192, 65537, True),
@@ -240,6 +243,28 @@ def test_white_space_around_a_pem_does_no_harm() -> None:
     """Servers pad and wrap their PEM differently, and it is the same key."""
     padded = "\r\n " + RSA.public.pem().replace("\n", "\r\n") + "\n\n"
     assert keys.load_public_pem(padded).pem() == RSA.public.pem()
+
+
+@pytest.mark.parametrize(("length", "taken"), [(keys.MAX_PEM, True), (keys.MAX_PEM + 1, False)])
+def test_a_pem_has_at_most_8192_characters(length: int, *, taken: bool) -> None:
+    """The limit itself passes, white space included, and one character more does not."""
+    assert keys.MAX_PEM == 8192
+    padded = RSA.public.pem().ljust(length)
+    if taken:
+        assert keys.load_public_pem(padded).kind == "rsa"
+    else:
+        with pytest.raises(WeakKey):
+            keys.load_public_pem(padded)
+
+
+def test_a_p256_key_from_pem_checks() -> None:
+    """A P-256 key that was read from PEM holds for what its owner signed, and for nothing else."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = keys.load_public_pem(_spki(private.public_key()))
+    r, s = decode_dss_signature(private.sign(b"m", ec.ECDSA(hashes.SHA256())))
+    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    assert public.verify("ecdsa-p256-sha256", signature, b"m")
+    assert not public.verify("ecdsa-p256-sha256", signature, b"n")
 
 
 def test_other_curves_and_kinds_are_refused() -> None:

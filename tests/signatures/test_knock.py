@@ -52,6 +52,13 @@ def test_there_are_at_most_three_different_knocks(challenge: str | None) -> None
         assert len(set(tried)) == len(tried)
 
 
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_refused_signature_is_tried_again(status: int) -> None:
+    """Both statuses that servers refuse a signature with lead to the next knock."""
+    tried = _short(_all(Knock(scheme="cavage", content_usage=True), status))
+    assert tried == [("cavage", True), ("cavage", False), ("rfc9421", False)]
+
+
 @pytest.mark.parametrize("status", [200, 202, 301, 403, 404, 405, 410, 413, 421, 429, 500, 503])
 def test_only_400_and_401_are_tried_again(status: int) -> None:
     """Any other status is an answer, not a question of the signature."""

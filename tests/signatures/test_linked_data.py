@@ -32,7 +32,7 @@ def _failed(
     document: dict[str, Any], key: ListedKey | None, options: str | None = OPTIONS, canonical: str | None = DOCUMENT
 ) -> set[str]:
     verdict = linked_data.verify(document, key, options, canonical)
-    assert verdict.ok is not bool(failures(verdict))
+    assert verdict.ok is (not failures(verdict))
     assert verdict.scheme == "rsa-signature-2017"
     assert [step.name for step in verdict.steps] == ["type", "key", "owner", "canonical", "signature"]
     return failures(verdict)
@@ -43,6 +43,7 @@ def test_a_signature_holds() -> None:
     assert _failed(_signed(), listed()) == set()
     verdict = linked_data.verify(_signed(), listed(), OPTIONS, DOCUMENT)
     assert (verdict.key_id, verdict.actor) == (KEY_ID, ACTOR)
+    assert (verdict.steps[-1].found, verdict.steps[-1].ok) == ("holds", True)
     note = {**_signed(), "attributedTo": ACTOR}
     del note["actor"]
     assert _failed(note, listed()) == set()
@@ -64,6 +65,8 @@ def test_a_signature_holds() -> None:
         (_signed(OTHER_RSA), listed(), OPTIONS, DOCUMENT, {"signature"}),
         (_signed(ED25519), listed(ED25519), OPTIONS, DOCUMENT, {"signature"}),
         (_signed(signatureValue="?"), listed(), OPTIONS, DOCUMENT, {"signature"}),
+        (_signed(signatureValue=f"{_signed()['signature']['signatureValue']}\n"), listed(), OPTIONS, DOCUMENT,
+         {"signature"}),
         (_signed(signatureValue=None), listed(), OPTIONS, DOCUMENT, {"signature"}),
         (_signed(signatureValue=7), listed(), OPTIONS, DOCUMENT, {"signature"}),
         ({**WHOLE, "signature": "text"}, listed(), OPTIONS, DOCUMENT, {"type", "signature"}),
@@ -92,6 +95,7 @@ def test_what_is_signed_along() -> None:
 def test_who_signed_may_be_unsaid(signature: object) -> None:
     """Anything but a text names nobody."""
     assert linked_data.creator_of({"signature": signature}) is None
+    assert linked_data.verify({"signature": signature}, None, None, None).key_id == ""
     assert linked_data.creator_of(_signed()) == KEY_ID
 
 

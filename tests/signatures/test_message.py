@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from signatures.crafting import (
     ACTOR,
     BODY,
@@ -28,6 +31,7 @@ from signatures.crafting import (
 
 from gateway.errors import MalformedSignature
 from gateway.signatures import message as scheme
+from gateway.signatures.keys import PublicKey
 from gateway.signatures.message import Component
 from gateway.signatures.request import SignedRequest
 
@@ -159,6 +163,23 @@ def test_an_ed25519_signature_is_taken() -> None:
     assert failures(judged(message(plain()), OTHER_RSA)) == {"signature"}
 
 
+def test_a_p256_signature_is_taken() -> None:
+    """A P-256 key verifies without alg and with its own, and with no other name."""
+    private = ec.generate_private_key(ec.SECP256R1())
+
+    class Signer:
+        """Signs as RFC 9421 says, section 3.3.4."""
+
+        def sign(self, base: bytes) -> bytes:
+            r, s = decode_dss_signature(private.sign(base, ec.ECDSA(hashes.SHA256())))
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    signer: Any = Signer()
+    for alg, holds in (("", True), (';alg="ecdsa-p256-sha256"', True), (';alg="ed25519"', False)):
+        signed = message(plain(), key=signer, parameters=f"{CREATED}{KEYID}{alg}")
+        assert scheme.holds(scheme.parse(signed), signed, PublicKey("p256", private.public_key())) is holds
+
+
 @pytest.mark.parametrize(
     ("life", "late", "fresh"),
     [
@@ -187,6 +208,8 @@ def test_a_signed_date_is_fresh_even_beside_created() -> None:
     yesterday = plain(date=http_date(NOW - 24 * HOUR))
     assert failures(judged(message(yesterday, (METHOD, TARGET, DIGEST, '"date"')))) == {"time"}
     assert judged(message(yesterday)).ok
+    assert judged(message(plain(date=""))).ok
+    assert judged(message(plain(date="x"))).ok
     assert failures(judged(message(plain(date="x"), (METHOD, TARGET, DIGEST, '"date"')))) == {"time"}
 
 
@@ -262,6 +285,30 @@ def test_headers_that_are_not_one_signature_are_malformed(described: str, signat
     """Unparsable, missing, repeated or several signatures raise MalformedSignature and nothing else."""
     with pytest.raises(MalformedSignature):
         scheme.parse(_written(described, signature))
+
+
+@pytest.mark.parametrize(
+    ("described", "signature", "named"),
+    [
+        ("", f"sig1=:{EMPTY}:", "Signature-Input is missing"),
+        ("sig1=()", "", "Signature is missing"),
+        ("garbage(", f"sig1=:{EMPTY}:", "Signature-Input: "),
+        ("sig1=(), sig1=()", f"sig1=:{EMPTY}:", r"Signature-Input repeats \['sig1'\]"),
+        ("sig1=()", f"sig1=:{EMPTY}:, sig1=:{EMPTY}:", r"Signature repeats \['sig1'\]"),
+    ],
+)
+def test_a_malformed_header_is_named(described: str, signature: str, named: str) -> None:
+    """The error says which of the two headers is at fault, and which label stands twice."""
+    with pytest.raises(MalformedSignature, match=f"^{named}"):
+        scheme.parse(_written(described, signature))
+
+
+def test_a_header_has_at_most_8192_characters() -> None:
+    """The limit itself is read, and one more character is malformed."""
+    assert scheme.MAX_HEADER == 8192
+    assert scheme.parse(_written(f'sig1=();nonce="{"n" * (8192 - 16)}"')).label == "sig1"
+    with pytest.raises(MalformedSignature):
+        scheme.parse(_written(f'sig1=();nonce="{"n" * (8192 - 15)}"'))
 
 
 def test_several_signatures_are_listed_for_the_inspector() -> None:
@@ -340,6 +387,30 @@ def test_a_query_parameter_stands_exactly_once(parameters: tuple[tuple[str, obje
     request = SignedRequest(method="GET", target="https://gw.example/?once=1&twice=1&twice=2", headers=())
     with pytest.raises(MalformedSignature):
         scheme.component_value(Component(name="@query-param", parameters=parameters), request)
+
+
+@pytest.mark.parametrize(
+    ("component", "words"),
+    [
+        (Component(name="not a name"), "not a field name"),
+        (Component(name="Date"), "not a field name"),
+        (Component(name="date", parameters=(("sf", True),)), "parameters on date"),
+        (Component(name="@path", parameters=(("req", True),)), "parameters on @path"),
+        (Component(name="x-missing"), "x-missing is covered but missing"),
+        (Component(name="@foo"), "unknown derived component @foo"),
+        (Component(name="@query-param", parameters=(("name", "x"),)), "exactly one parameter"),
+    ],
+)
+def test_a_component_without_a_value_says_why(component: Component, words: str) -> None:
+    """Each kind of component that has no value is told from the others."""
+    with pytest.raises(MalformedSignature, match=words):
+        scheme.component_value(component, plain())
+
+
+def test_what_is_advertised() -> None:
+    """The two capabilities have the identifiers of FEP-844e."""
+    assert scheme.ADVERTISED == "https://datatracker.ietf.org/doc/html/rfc9421"
+    assert f"{scheme.ADVERTISED}#name-eddsa-using-curve-edwards25" == scheme.ADVERTISED_ED25519
 
 
 def test_an_empty_path_and_query_have_values() -> None:

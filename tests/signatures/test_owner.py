@@ -172,6 +172,8 @@ def test_a_key_may_speak_only_on_its_own_origin(key_id: str, actor: str, *, expe
     [
         (_actor(), ACTOR),
         (_actor(id="urn:x"), ACTOR),
+        (_actor(publicKey=_key(owner="https://peer.example/users/mallory")), ACTOR),
+        (_actor(id=KEY_ID, inbox=None), ACTOR),
         ({"id": ACTOR, "publicKey": _key()}, ACTOR),
         ({"id": ACTOR, "publicKey": {"id": KEY_ID}}, ACTOR),
         (_key(), ACTOR),
@@ -194,9 +196,19 @@ def test_a_key_document_hints_at_its_owner(document: dict[str, object], hint: st
         ({"expires": "2020-01-01T00:00:00Z"}, False),
         ({"expires": "soon"}, False),
         ({"expires": "2100-01-01T00:00:00Z"}, True),
+        ({"expires": "2026-11-23T00:00:00Z"}, False),
+        ({"expires": "2026-11-23T00:00:01Z"}, True),
+        ({"expires": None}, False),
+        ({"revoked": None}, False),
     ],
 )
 def test_dead_keys_do_not_speak(changes: dict[str, object], *, listed: bool) -> None:
     """A revoked or expired key, or one whose end cannot be read, is not its owner's any more."""
     found = owner.find(_actor(publicKey=_key(**changes)), ACTOR, KEY_ID, datetime(2026, 11, 23, tzinfo=UTC))
     assert (found is not None) is listed
+
+
+def test_an_expiry_counts_only_at_a_time() -> None:
+    """Where no time is given, an expiry that can be read is no reason against a key."""
+    assert owner.find(_actor(publicKey=_key(expires="2020-01-01T00:00:00Z")), ACTOR, KEY_ID) is not None
+    assert owner.find(_actor(publicKey=_key(expires="soon")), ACTOR, KEY_ID) is None

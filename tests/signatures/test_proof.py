@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def _failures(
     document: dict[str, Any], key: PrivateKey | None = ED25519, *, owner: str = ACTOR, method: str = METHOD
 ) -> set[str]:
     verdict = proof.verify(document, None if key is None else key.public, method, NOW, owner=owner)
-    assert verdict.ok is not bool(failures(verdict))
+    assert verdict.ok is (not failures(verdict))
     assert (verdict.scheme, verdict.key_id, verdict.actor) == ("proof", method, owner)
     return failures(verdict)
 
@@ -107,7 +108,19 @@ def test_there_is_exactly_one_proof(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, 5, "", "z", "zzzz", "z0OIl", "u" + "A" * 86, "z" + "2" * 200, "z1" + _signed()["proof"]["proofValue"][1:]],
+    [
+        None,
+        5,
+        "",
+        "z",
+        "zzzz",
+        "z0OIl",
+        "u" + "A" * 86,
+        "z" + "2" * 200,
+        "z1" + _signed()["proof"]["proofValue"][1:],
+        "u" + _signed()["proof"]["proofValue"][1:],
+        _signed()["proof"]["proofValue"][1:],
+    ],
 )
 def test_a_proof_value_is_one_signature_in_base58(value: object) -> None:
     """Another encoding, other characters, an empty or a padded value does not hold."""
@@ -176,8 +189,112 @@ def test_equal_numbers_have_one_form() -> None:
     assert _failures({**document, "n": 1}) == {"signature"}
 
 
+def test_what_is_signed_is_two_hashes() -> None:
+    """The hash of the canonical options stands before that of the document without proof and signature."""
+    options, bare = {"b": 1, "a": "ä"}, {"type": "Note", "id": "https://peer.example/n"}
+    whole = {**bare, "proof": {"x": 1}, "signature": {"y": 2}}
+    expected = [b'{"a":"\xc3\xa4","b":1}', b'{"id":"https://peer.example/n","type":"Note"}']
+    assert proof.hash_data(whole, options) == b"".join(hashlib.sha256(text).digest() for text in expected)
+
+
 def test_an_expiry_in_another_offset_is_the_same_moment() -> None:
     """Expiry compares moments, not text."""
     later = (NOW + timedelta(hours=9, seconds=1)).strftime("%Y-%m-%dT%H:%M:%S+09:00")
     assert _failures(_signed(expires=later)) == set()
     assert _failures(_signed(expires=later.replace("+09:00", "+10:00"))) == {"expires", "signature"}
+
+
+def _used(document: dict[str, Any]) -> set[str]:
+    audience = {"https://gw.example", "gw.example"}
+    return failures(proof.verify(document, ED25519.public, METHOD, NOW, owner=ACTOR, audience=audience))
+
+
+@pytest.mark.parametrize(
+    ("options", "failed"),
+    [
+        ({}, set()),
+        ({"domain": "gw.example"}, set()),
+        ({"domain": ["other.example", "https://gw.example"]}, set()),
+        ({"domain": "other.example"}, {"domain", "signature"}),
+        ({"domain": ["other.example"]}, {"domain", "signature"}),
+        ({"domain": []}, {"domain", "signature"}),
+        ({"domain": "gw"}, {"domain", "signature"}),
+        ({"challenge": "c"}, {"challenge", "signature"}),
+        ({"@context": None}, set()),
+    ],
+    ids=range(9),
+)
+def test_a_proof_that_is_acted_on_is_for_us(options: dict[str, Any], failed: set[str]) -> None:
+    """A proof for another domain, or that answers a challenge, holds only where nobody acts on it."""
+    document = _signed(**options)
+    assert _used(document) == failed
+    assert _failures(document) == set()
+
+
+@pytest.mark.parametrize(
+    ("created", "acted_on"),
+    [
+        ("2025-11-22T13:38:54Z", True),
+        ("2025-11-22T13:38:53Z", False),
+        ("2001-01-01T00:00:00Z", False),
+        (None, True),
+    ],
+)
+def test_a_proof_that_is_acted_on_is_at_most_a_year_old(created: str | None, *, acted_on: bool) -> None:
+    """What was proven more than 365 days ago still holds, but nobody acts on it any more."""
+    document = _signed(created=created)
+    assert _used(document) == (set() if acted_on else {"age", "signature"})
+    assert _failures(document) == set()
+
+
+def test_a_longer_context_is_not_acted_on() -> None:
+    """Whoever acts on a document wants it as it was signed, without contexts that came later."""
+    document = _signed()
+    document["@context"] = [*document["@context"], "https://w3id.org/fep/844e"]
+    assert _failures(document) == set()
+    assert _used(document) == {"whole-context", "signature"}
+
+
+@pytest.mark.parametrize(
+    ("created", "fresh"),
+    [
+        ("2026-11-22T14:38:54Z", True),
+        ("2026-11-22T14:38:55Z", False),
+        ("2001-01-01T00:00:00Z", True),
+        ("tomorrow", False),
+        (5, False),
+    ],
+)
+def test_a_proof_is_not_from_the_future(created: object, *, fresh: bool) -> None:
+    """A proof may be old, but was made at most an hour ahead of our clock, at a time that can be read."""
+    assert _failures(_signed(created=created)) == (set() if fresh else {"created", "signature"})
+
+
+@pytest.mark.parametrize(
+    ("document", "method"),
+    [
+        ({"proof": {"verificationMethod": METHOD}}, METHOD),
+        ({"proof": {"verificationMethod": 5}}, ""),
+        ({"proof": {}}, ""),
+        ({"proof": [{"verificationMethod": METHOD}]}, ""),
+        ({"proof": METHOD}, ""),
+        ({"verificationMethod": METHOD}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_proof_names_its_key(document: dict[str, object], method: str) -> None:
+    """The key is the proof's own plain verificationMethod, anything else is none."""
+    assert proof.method_of(document) == method
+
+
+def test_a_proof_says_what_it_is() -> None:
+    """What we attach names type, suite, purpose, key and time, and leaves the document as it was."""
+    made = proof.attach(DOCUMENT, ED25519, METHOD, NOW)
+    assert {name: value for name, value in made.items() if name != "proof"} == DOCUMENT
+    stated: Any = made["proof"]
+    assert stated.pop("proofValue").startswith("z")
+    assert stated == {
+        "@context": DOCUMENT["@context"], "type": "DataIntegrityProof", "cryptosuite": "eddsa-jcs-2022",
+        "verificationMethod": METHOD, "proofPurpose": "assertionMethod", "created": "2026-11-22T13:38:54Z",
+    }  # fmt: skip
+    assert "proof" not in DOCUMENT

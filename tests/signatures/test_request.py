@@ -53,6 +53,7 @@ def test_lines_of_a_field_are_stripped_and_combined_in_order() -> None:
     assert request.lines("accept") == ["a", "b"]
     assert request.value("accept") == "a, b"
     assert request.value("date") is None
+    assert request.body == b""
 
 
 def test_with_headers_adds_lines_at_the_end() -> None:

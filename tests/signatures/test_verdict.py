@@ -22,11 +22,13 @@ def test_the_first_failure_is_named() -> None:
     bad = Step(name="b", expected="1", found="2", ok=False)
     worse = Step(name="c", expected="1", found="3", ok=False)
     assert Verdict(ok=False, scheme="x", steps=(good, bad, worse)).failed is bad
-    assert Verdict(ok=True, scheme="x", steps=(good,)).failed is None
+    whole = Verdict(ok=True, scheme="x", steps=(good,))
+    assert (whole.failed, whole.key_id, whole.actor) == (None, "", "")
 
 
 def test_what_was_found_is_cut() -> None:
     """A stranger's value is shown up to a limit and marked when it was longer."""
+    assert MAX_FOUND == 200
     checks = Checks()
     checks.check("exact", "", "x" * MAX_FOUND, ok=True)
     checks.check("long", "", "x" * (MAX_FOUND + 1), ok=True)

@@ -55,6 +55,13 @@ def test_the_wrong_key_holds_nothing(scheme: str) -> None:
     assert failures(verdict) == {"signature"}
 
 
+def test_a_query_is_not_forgiven_unless_a_collection_is_asked_for() -> None:
+    """A page signed without its query does not hold where nobody says that it is a collection's."""
+    signed = cavage(plain("GET", "https://gw.example/users/alice/outbox"))
+    page = SignedRequest(method="GET", target=f"{signed.target}?page=true", headers=signed.headers)
+    assert failures(verify.close(verify.open_request(page, NOW), listed(), ACTOR)) == {"signature"}
+
+
 def test_an_unsigned_request_is_a_verdict() -> None:
     """No signature header is an expected no, not an exception."""
     opened = verify.open_request(plain(), NOW)

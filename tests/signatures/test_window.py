@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -81,6 +82,7 @@ def test_an_epoch_is_a_plain_number_of_seconds(value: object, moment: datetime |
         ("Sun, 22 Nov 2026 15:38:54 +0200", NOW),
         ("Sun, 22 Nov 2026 13:38:54 -0000", NOW),
         ("Sunday, 22-Nov-26 13:38:54 GMT", NOW),
+        ("Sun, 22 Nov 2026 13:38:54 GMT" + " " * 11, NOW),
         (None, None),
         ("", None),
         ("yesterday", None),
@@ -106,3 +108,16 @@ def test_an_http_date_is_written_in_gmt() -> None:
     """A written date has the one form of RFC 9110 and reads back as the same moment."""
     assert window.http_date(NOW) == "Sun, 22 Nov 2026 13:38:54 GMT"
     assert window.from_http_date(window.http_date(NOW)) == NOW
+
+
+def test_the_machines_own_time_zone_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dates are read and written the same way on a machine in Tokyo."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert window.from_http_date("Sun, 22 Nov 2026 13:38:54 -0000") == NOW
+        assert window.http_date(NOW) == "Sun, 22 Nov 2026 13:38:54 GMT"
+        assert window.from_epoch("1795354734") == NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
