@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run demo test test-long bench lint schemas format lock clean
+.PHONY: help run demo test test-long mutation bench lint schemas format lock clean
 
 help:
 	@echo "make run        start the gateway on SQLite at http://localhost:8000"
 	@echo "make demo       two gateways and a faithless peer, in under a minute"
 	@echo "make test       everything that continuous integration runs"
 	@echo "make test-long  the long versions: more cycles, more mutations"
+	@echo "make mutation   do the tests of the deciding rooms notice a change? (an hour)"
 	@echo "make bench      speed, as ratios measured side by side"
 	@echo "make lint       ruff, mypy, import contracts, dependency check"
 	@echo "make schemas    write schemas/openapi.json anew from the route table"
@@ -52,6 +53,11 @@ test: lint
 
 test-long: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+mutation: $(VENV)/dev.stamp
+	$(BIN)/mutmut run
+	$(BIN)/python tests/mutation/rest.py
+	$(BIN)/python tests/mutation/score.py --survivors
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/bench/run.py

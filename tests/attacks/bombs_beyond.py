@@ -22,6 +22,14 @@ SECURITY = "https://w3id.org/security/v1"
 # One of our terms means something else here: the plain reading is not enough, every node is expanded.
 RENAMED = {"contentUsage": "https://e.example/x"}
 SCOPED: list[Any] = [AS2, INTEGRITY, RENAMED]
+AIU = "https://w3id.org/fep/1e38#"
+ALIASED = {
+    "u": {"@id": f"{AIU}aiUsage", "@type": "@json"},
+    "c": f"{AIU}contentUsage",
+    "kind": "@type",
+    "contentUsage": None,
+}
+MANY_MEMBERS = ",".join(f"a{n}=n" for n in range(100_000))
 MOST_HTML = 100_000
 
 
@@ -76,16 +84,18 @@ def _bold(count: int) -> str:
     return "".join(f"<b a{number}>" for number in range(count))
 
 
-def _languages(count: int, text: str) -> dict[str, str]:
+def languages(count: int, text: str) -> dict[str, str]:
+    """Return the same text in so many languages."""
     return {f"l{number}": text for number in range(count)}
 
 
-def _terms(count: int) -> dict[str, str]:
+def terms(count: int) -> dict[str, str]:
+    """Return so many members, or definitions."""
     return {f"t{number}": f"https://x.example/{number}" for number in range(count)}
 
 
 def _renamed(count: int, activity: dict[str, Any] | None = None, /, **note: Any) -> Recipe:
-    return _create({"@context": [AS2, _terms(count), RENAMED], **(activity or {})}, contentUsage=NO, **note)
+    return _create({"@context": [AS2, terms(count), RENAMED], **(activity or {})}, contentUsage=NO, **note)
 
 
 def _deep(depth: int) -> list[Any]:
@@ -102,10 +112,15 @@ HTML: dict[str, str] = {
     "<b> and <i> no two alike": "".join(f"<b a{n}><i a{n}>" for n in range(5_500)),
     # Each paragraph opens all of them anew: a tree as large as both numbers multiplied.
     "<b> carried into paragraphs": "<p>" + _bold(1_000) + "<p>x" * 1_000,
+    "<b> carried, fewer than 2,000 tags": "<p>" + _bold(1_000) + "<p>x" * 990,
+    "<b> carried into table rows": "<table>" + _bold(900) + "<tr>x" * 1_000,
     "<b> carried into many paragraphs": "<p>" + _bold(4_000) + "<p>x" * 14_000,
     "<font> carried into paragraphs": "<p>" + "".join(f"<font size={n}>" for n in range(2_500)) + "<p>x" * 10_000,
     "<b> carried into items": "<ul><li>" + _bold(2_000) + "<li>x" * 10_000,
     "<b> misnested": "".join(f"<b a{n}><div>" for n in range(4_000)) + "</b>" * 7_000,
+    "<b> misnested, mostly ends": "".join(f"<b a{n}><div>" for n in range(990)) + "</b>" * 20_000,
+    "<span> and ends of nothing": "<span>" * 1_990 + "</x>" * 20_000,
+    "<p> ended again and again": "<p>" + _bold(1_900) + "</p>x" * 15_000,
     "<b> before a table": _bold(2_000) + "<table>x" * 9_000,
     "<div> nested": _html("<div>"),
     "<li><ul> nested": _html("<li><ul>"),
@@ -124,9 +139,12 @@ HTML: dict[str, str] = {
     "comments": _html("<!---->"),
 }
 TEXTS: dict[str, Recipe] = {f"content: {name}": _create(content=text) for name, text in HTML.items()} | {
-    "content: ten times the most": _create(contentMap=_languages(10, _html("<li><ul>"))),
-    "content: ten times <div>": _create(contentMap=_languages(10, _html("<div>"))),
-    "content: 18,000 languages": _create(contentMap=_languages(18_000, "<b>x")),
+    "content: ten times the most": _create(contentMap=languages(10, _html("<li><ul>"))),
+    "content: seven times carried": _create(contentMap=languages(7, "<p>" + _bold(500) + "<p>x" * 500)),
+    "content: forty times carried": _create(contentMap=languages(40, "<p>" + _bold(99) + "<p>x" * 99)),
+    "content: ten times ends of nothing": _create(contentMap=languages(10, "<span>" * 700 + "</x>" * 22_000)),
+    "content: ten times <div>": _create(contentMap=languages(10, _html("<div>"))),
+    "content: 18,000 languages": _create(contentMap=languages(18_000, "<b>x")),
     "content: 18,000 texts": _create(content=["<p>x"] * 18_000),
     "content: 9,000 objects with some": _create(icon=[{"content": "<a href='https://x.example'>x</a>"}] * 9_000),
     "summary: carried": _create(summary="<p>" + _bold(1_500) + "<p>x" * 1_500),
@@ -162,16 +180,37 @@ LABELS: dict[str, Recipe] = {
     "aiUsage: on 16 posts of ours": _ours_listed(
         16, {"@context": LABELLED}, aiUsage=usage(32), contentUsage=[NO] * 32, indexable=[False] * 32
     ),
+    "aiUsage: by its IRI": _create(
+        {"@context": LABELLED},
+        **{AIU + "aiUsage": [usage(32, 32 * n) for n in range(16)], AIU + "contentUsage": [NO] * 32},
+    ),
+    "aiUsage: by its prefix": _create(
+        {"@context": LABELLED},
+        **{"aiu:aiUsage": [usage(32, 32 * n) for n in range(16)], "aiu:contentUsage": [NO] * 32},
+    ),
+    "aiUsage: by another name": _create(
+        {"@context": [AS2, ALIASED]}, u=[usage(32, 32 * n) for n in range(16)], c=[NO] * 32
+    ),
+    "aiUsage: by all names": _create(
+        {"@context": [*LABELLED, ALIASED]}, aiUsage=[usage(8)] * 8, u=[usage(8, 100)] * 8, contentUsage=[NO] * 32,
+        c=[NO] * 32, **{AIU + "aiUsage": [usage(8, 200)] * 8, "aiu:contentUsage": [NO] * 32},
+    ),
+    "aiUsage: by another name, on a post of ours": _ours(
+        1, {"@context": [AS2, ALIASED]}, u=[usage(32, 32 * n) for n in range(16)], c=[NO] * 32
+    ),
+    "contentUsage: by its IRI, long": _create({"@context": LABELLED}, **{AIU + "contentUsage": MANY_MEMBERS}),
+    "contentUsage: by another name, long": _create({"@context": [AS2, ALIASED]}, c=MANY_MEMBERS),
+    "contentUsage: by another name, on a post of ours": _ours(1, {"@context": [AS2, ALIASED]}, c=MANY_MEMBERS),
     "aiUsage: 1 MB in one statement": _create(
         {"@context": LABELLED}, aiUsage={"v": 1, "statements": [{"prefs": {"search": "n"}, "a": "x" * 900_000}]}
     ),
     "contentUsage: parameters": _create({"@context": LABELLED}, contentUsage="train-ai=n" + ";a=1" * 200_000),
-    "contentUsage: members": _create({"@context": LABELLED}, contentUsage=",".join(f"a{n}=n" for n in range(100_000))),
+    "contentUsage: members": _create({"@context": LABELLED}, contentUsage=MANY_MEMBERS),
     "contentUsage: members, read twice": _create(
-        {"@context": [AS2, RENAMED]}, contentUsage=",".join(f"a{n}=n" for n in range(100_000))
+        {"@context": [AS2, RENAMED]}, contentUsage=MANY_MEMBERS
     ),
     "contentUsage: members, on a post of ours": _ours(
-        1, {"@context": LABELLED}, contentUsage=",".join(f"a{n}=n" for n in range(100_000))
+        1, {"@context": LABELLED}, contentUsage=MANY_MEMBERS
     ),
     "contentUsage: 32 long ones": _create({"@context": LABELLED}, contentUsage=["train-ai=n" + ";a=1" * 6_000] * 32),
     "contentUsage: brackets": _create({"@context": LABELLED}, contentUsage="a=(" * 300_000),
@@ -187,12 +226,12 @@ CONTEXTS: dict[str, Recipe] = {
     "contexts: spread over nodes, read twice": _shown(
         {"icon": [{"@context": [AS2] * 64} for _ in range(200)]}, both=True
     ),
-    "contexts: 18,000 terms": _shown({"@context": [AS2, _terms(16_000)]}, both=True),
+    "contexts: 18,000 terms": _shown({"@context": [AS2, terms(16_000)]}, both=True),
     "contexts: 300 terms for every picture": _shown(
-        {"@context": [AS2, _terms(280), RENAMED]}, each={"contentUsage": NO}
+        {"@context": [AS2, terms(280), RENAMED]}, each={"contentUsage": NO}
     ),
     "contexts: each picture has its own": _shown(
-        {"@context": RENAMED}, each={"@context": _terms(280), "contentUsage": NO}
+        {"@context": RENAMED}, each={"@context": terms(280), "contentUsage": NO}
     ),
     "contexts: one term has many names": _renamed(280, tag=[{"type": "Hashtag", "name": f"#{n}"} for n in range(900)]),
     "contexts: aliases in a chain": _create(
@@ -210,6 +249,15 @@ CONTEXTS: dict[str, Recipe] = {
     "contexts: types with their own": _create(
         {"@context": SCOPED}, contentUsage=NO, tag=[{"type": "DataIntegrityProof"}] * 980
     ),
+    "contexts: types by another word": _create(
+        {"@context": [AS2, INTEGRITY, ALIASED]}, tag=[{"kind": "DataIntegrityProof"}] * 980, c=NO
+    ),
+    "contexts: types by another word, on every picture": _shown(
+        {"@context": [AS2, INTEGRITY, ALIASED]}, each={"c": NO, "tag": [{"kind": "DataIntegrityProof"}] * 270}
+    ),
+    "contexts: types by another word, on posts of ours": _ours(
+        16, {"@context": [AS2, INTEGRITY, ALIASED]}, tag=[{"kind": "DataIntegrityProof"}] * 900
+    ),
     "contexts: keys with their own": _create(
         {"@context": [AS2, MULTIKEY, RENAMED]}, contentUsage=NO, tag=[{"type": "Multikey"}] * 980
     ),
@@ -218,23 +266,33 @@ CONTEXTS: dict[str, Recipe] = {
     ),
     "contexts: types on posts of ours": _ours(16, {"@context": SCOPED}, tag=[{"type": "DataIntegrityProof"}] * 900),
     "contexts: many on posts of ours": _ours(16, {"@context": [AS2, *[{}] * 63]}, icon=[{"@context": [{}] * 63}] * 140),
-    "contexts: terms on posts of ours": _ours(16, {"@context": [AS2, _terms(18_000)]}),
+    "contexts: terms on posts of ours": _ours(16, {"@context": [AS2, terms(18_000)]}),
     "contexts: values on posts of ours": _ours(
         16, {"@context": [AS2, RENAMED]}, url=[f"https://x.example/{n}" for n in range(90)],
         icon=[{"name": "x", "content": "y"} for _ in range(900)],
+    ),
+    "contexts: few, and many members, for every picture": _shown(
+        {"@context": [AS2, terms(600)], "x": [[0] * 250] * 60}, both=True, each={"contentUsage": NO}
+    ),
+    "contexts: few, and many members, on posts of ours": _ours(
+        16, {"@context": [AS2, terms(900)], "x": [[0] * 250] * 70}, contentUsage=NO
+    ),
+    "contexts: few, and as many values as are expanded, for every picture": _shown(
+        {"@context": [AS2, terms(200), RENAMED]}, both=True,
+        each={"contentUsage": NO, "tag": [{"type": "Hashtag", "name": "#a"}] * 80},
     ),
     "contexts: relative names": _renamed(1, to=["../" * 150 + str(n) for n in range(900)]),
     "contexts: a far base": _create(
         {"@context": [AS2, {"@base": "https://x.example/" + "a/" * 5_000}, RENAMED]}, contentUsage=NO,
         to=["../" * 100 + str(n) for n in range(1_900)],
     ),
-    "contexts: 3,000 languages": _renamed(1, contentMap=_languages(2_800, "x")),
+    "contexts: 3,000 languages": _renamed(1, contentMap=languages(2_800, "x")),
 }  # fmt: skip
 SHAPES: dict[str, Recipe] = {
-    "keys: 19,000 on the activity": lambda aim: packed({**aim.create(), **_terms(19_000)}),
-    "keys: 19,000 on the note": _create(**_terms(19_000)),
-    "keys: 19,000, deep down": lambda aim: packed({**aim.create(), "x": _chain(55, _terms(19_000))}),
-    "keys: spread over 500 nodes": lambda aim: packed({**aim.create(), "x": [dict.fromkeys(_terms(38), 0)] * 490}),
+    "keys: 19,000 on the activity": lambda aim: packed({**aim.create(), **terms(19_000)}),
+    "keys: 19,000 on the note": _create(**terms(19_000)),
+    "keys: 19,000, deep down": lambda aim: packed({**aim.create(), "x": _chain(55, terms(19_000))}),
+    "keys: spread over 500 nodes": lambda aim: packed({**aim.create(), "x": [dict.fromkeys(terms(38), 0)] * 490}),
     "keys: of 300 characters": _renamed(1, **{"k" * 320 + str(n): 1 for n in range(2_700)}),
     "keys: one of 900 KB": _renamed(1, **{"k" * 900_000: 1}),
     "keys: one IRI of 900 KB": _renamed(1, **{"https://x.example/" + "a/" * 440_000: 1}),
@@ -280,6 +338,14 @@ def _chain(depth: int, last: Any) -> Any:
     return last
 
 
+def _long_keys(aim: Aim) -> bytes:
+    """Return what makes an actor one with as many keys as it may have, each as long as it may be."""
+    me = aim.peer.me.id
+    key = {"type": "Multikey", "controller": me, "publicKeyMultibase": "z" * 8_192}
+    return packed(aim.create(assertionMethod=[{**key, "id": f"{me}#k{number}"} for number in range(9)]))
+
+
+CONTEXTS["keys: as many and as long as they may be"] = _long_keys
 # Those that are hard to read wherever they stand, and those that are hard to keep as well.
 READABLE: dict[str, Recipe] = {**LABELS, **CONTEXTS}
 FETCHABLE: dict[str, Recipe] = {**TEXTS, **READABLE}

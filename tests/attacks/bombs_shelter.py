@@ -24,6 +24,7 @@ import pytest
 from attacks import scene as scenes
 from attacks.bombs import LISTED, Aim, Recipe, around, inside, packed, serve_chain, sized
 from attacks.bombs_beyond import BEYOND
+from attacks.bombs_composed import composed
 from flows.keypool import pooled
 from peers.plain import ACTIVITY_JSON
 from web.asking import Answer, ask
@@ -218,6 +219,11 @@ def _status_kib(name: str) -> int:
     return int(text.partition(f"{name}:")[2].split()[0])
 
 
+def recipe_of(case: str, name: str) -> Recipe:
+    """Return the recipe that a question names; of those put together at random the name is a number."""
+    return composed(int(name)) if case == COMPOSED else ALL[case][name]
+
+
 def resident() -> float:
     """Return how much memory this process has, in MiB."""
     return _status_kib("VmRSS") / 1024
@@ -264,6 +270,7 @@ CONTROLS: dict[str, Recipe] = {
     "options": lambda aim: packed(aim.create(type="Question", oneOf=[{"name": "a"}] * bounds.MOST["oneOf"])),
 }
 RUINOUS: dict[str, Recipe] = {"burning": _burning, "growing": _growing}
+COMPOSED = "composed"
 ALL: dict[str, dict[str, Recipe]] = {"": BEYOND, "control": {**CONTROLS, **RUINOUS}, **LISTED}
 
 
@@ -283,7 +290,7 @@ async def main() -> None:
             for line in sys.stdin:
                 question = json.loads(line)
                 _bound()
-                blast = await shelter.throw(ALL[question["case"]][question["name"]], question["way"])
+                blast = await shelter.throw(recipe_of(question["case"], question["name"]), question["way"])
                 sys.stdout.write(json.dumps(asdict(blast)) + "\n")
                 sys.stdout.flush()
 

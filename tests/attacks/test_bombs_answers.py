@@ -406,7 +406,10 @@ async def test_an_answer_that_is_whole_is_taken() -> None:
     packed = packer.compress(text) + packer.flush()
     answers = {
         "plain": OK + b"content-length: %d\r\n\r\n" % len(text) + text,
-        "chunked": OK + b"transfer-encoding: chunked\r\n\r\n" + b"".join(map(chunked, pieces(text, 10))) + b"0\r\n\r\n",
+        "chunked": OK
+        + b"transfer-encoding: chunked\r\n\r\n"
+        + b"".join(map(chunked, pieces(text, 100)))
+        + b"0\r\n\r\n",
         "packed": OK + GZIP + b"\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed,
         "until the end": OK + b"\r\n" + text,
     }

@@ -15,7 +15,7 @@ import pytest
 from attacks import scene as scenes
 from attacks.bombs import LISTED, Aim, clique, throws
 from attacks.bombs_beyond import BEYOND, FETCHABLE, READABLE, usage
-from attacks.bombs_shelter import ACTOR, CONTROLS, FETCHED, RUINOUS, SIGNED, UNSIGNED, Died, Shelter
+from attacks.bombs_shelter import ACTOR, COMPOSED, CONTROLS, FETCHED, RUINOUS, SIGNED, UNSIGNED, Died, Shelter
 from peers.plain import AS2
 from world import BASE
 
@@ -105,6 +105,15 @@ def test_a_bomb_that_is_fetched(shelter: Shelter, name: str) -> None:
 def test_a_bomb_in_an_actor(shelter: Shelter, name: str) -> None:
     """The document of an actor whom nobody met yet is read before anybody is known: that costs no more either."""
     check(shelter.throw("", name, ACTOR, cheap=CPU_MS), {202, 400, 401, 503})
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(40), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(40, 1_000))]
+)
+def test_a_bomb_of_many_parts(shelter: Shelter, seed: int) -> None:
+    """A document put together at random from all of these costs no more than one of them."""
+    way = (SIGNED, SIGNED, FETCHED, ACTOR)[seed % 4]
+    check(shelter.throw(COMPOSED, str(seed), way, cheap=CPU_MS), {202, 400, 401, 413})
 
 
 @pytest.mark.parametrize("name", CONTROLS)

@@ -172,6 +172,9 @@ def test_a_moment_that_no_clock_shows_is_an_error_or_no_time(text: str) -> None:
         ('{"log": {"entries": []}}', "holds no request"),
         ('{"log": {"entries": 5}}', "holds no request"),
         ('{"method": ', "neither JSON nor"),
+        ("[" * 100_000, "neither JSON nor a JSON object a line: nested too deeply"),
+        ('[{"target": "\\ud800"}]', "half a surrogate pair"),
+        ('{"target": "/x"}\n{"target": "\\udfff"}', "half a surrogate pair"),
         ('{"method": "GET"}\nx', "neither JSON nor"),
         ("[5]", "is an object"),
         ('[{"request": 5}]', "is an object"),
@@ -181,6 +184,8 @@ def test_a_moment_that_no_clock_shows_is_an_error_or_no_time(text: str) -> None:
         ('{"target": "/x", "headers": []}', "which host was asked"),
         ('{"target": "https://gw.example/x", "headers": [], "at": 1e300}', "no time of the calendar"),
         ("GET", "not a request line"),
+        ("GET  /x HTTP/1.1\nHost: gw.example", "not a request line"),
+        ("GET\t/x\tHTTP/1.1\nHost: gw.example", "not a request line"),
         ("GET /x HTTP/1.1 x\nHost: gw.example", "not a request line"),
         ("GET /x FTP/1.1\nHost: gw.example", "not a request line"),
         ("G3T /x HTTP/1.1\nHost: gw.example", "not a request line"),
@@ -195,6 +200,14 @@ def test_what_is_wrong_with_a_capture_is_said(content: str, words: str) -> None:
     """What holds no request is one error that says what is wrong."""
     with pytest.raises(MalformedDocument, match=words):
         read(content.encode())
+
+
+@pytest.mark.parametrize(("method", "expected"), [("get", "GET"), ("POST", "POST"), ("Delete", "DELETE")])
+def test_a_method_is_read_in_capitals(method: str, expected: str) -> None:
+    """A captured request has its own method, and is a POST where it names none."""
+    assert _only({**ROW, "method": method}).request.method == expected
+    assert _only(_archive(method=method)).request.method == expected
+    assert _only({name: value for name, value in ROW.items() if name != "method"}).request.method == "POST"
 
 
 def test_what_the_inbox_prints_is_a_capture() -> None:

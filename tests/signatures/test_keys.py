@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from signatures.crafting import ED25519, OTHER_RSA, RSA
@@ -132,6 +133,13 @@ def test_an_honest_point_is_taken() -> None:
     for key in (keys.load_multikey(_multikey(raw)), keys.load_public_pem(_pem(SPKI_ED25519 + raw))):
         assert (key.kind, key.multikey()) == ("ed25519", ED25519.public.multikey())
     assert ED25519.public.multikey().startswith("z6Mk")
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_honest_points_all_over_the_field_are_taken(seed: int) -> None:
+    """Keys with large and small y coordinates and both signs pass, for what they are."""
+    public = Ed25519PrivateKey.from_private_bytes(bytes([seed] * 32)).public_key()
+    assert keys.load_multikey(_multikey(public.public_bytes_raw())).pem() == PublicKey("ed25519", public).pem()
 
 
 @pytest.mark.parametrize(

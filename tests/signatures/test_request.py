@@ -56,6 +56,13 @@ def test_lines_of_a_field_are_stripped_and_combined_in_order() -> None:
     assert request.body == b""
 
 
+@pytest.mark.parametrize("value", ["XaX", "\u00a0a\u00a0", "\x0ba\x0c", "a\u2003"])
+def test_only_space_and_tab_are_margins(value: str) -> None:
+    """Other white space and letters at the ends of a value are part of it, as they are for the sender."""
+    request = SignedRequest(method="GET", target="https://gw.example/", headers=(("x-a", f" \t{value}\t "),))
+    assert request.lines("x-a") == [value]
+
+
 def test_with_headers_adds_lines_at_the_end() -> None:
     """The original stays as it was, and method, target and body go along."""
     request = SignedRequest(method="POST", target="https://gw.example/", headers=(("a", "1"),), body=b"x")

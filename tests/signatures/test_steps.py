@@ -190,8 +190,9 @@ def test_a_bad_proof_step_by_step() -> None:
 def test_a_proof_that_states_no_time_step_by_step() -> None:
     """A proof without a time says so, and one with an unreadable time shows it."""
     for stated, shown in (({}, ("none", True)), ({"created": "soon"}, ("soon", False))):
-        verdict = proof.verify({"proof": stated}, None, METHOD, NOW, owner="")
+        verdict = proof.verify({"proof": stated}, None, METHOD, NOW, owner="", audience=OURS)
         assert ("created", "not in the future", *shown) in _rows(verdict)
+        assert ("age", "at most 365 days", shown[0], True) in _rows(verdict)
 
 
 def test_a_linked_data_signature_step_by_step() -> None:

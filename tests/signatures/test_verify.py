@@ -66,6 +66,7 @@ def test_an_unsigned_request_is_a_verdict() -> None:
     """No signature header is an expected no, not an exception."""
     opened = verify.open_request(plain(), NOW)
     assert (opened.ok, opened.key_id, verify.is_signed(plain())) == (False, "", False)
+    assert opened.request == plain()
     verdict = verify.close(opened, listed(), ACTOR)
     assert (verdict.ok, verdict.scheme, verdict.actor) == (False, "none", "")
     assert [step.name for step in verdict.steps] == ["signed"]

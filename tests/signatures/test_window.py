@@ -55,6 +55,8 @@ def test_the_end_of_time_is_in_the_future(expires: datetime | None) -> None:
         ("1795354734", datetime(2026, 11, 22, 13, 38, 54, tzinfo=UTC)),
         (window.MAX_EPOCH, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
         (window.MAX_EPOCH + 1, None),
+        ("001795354734", datetime(2026, 11, 22, 13, 38, 54, tzinfo=UTC)),
+        ("0001795354734", None),
         (-1, None),
         ("-1", None),
         ("", None),

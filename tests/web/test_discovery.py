@@ -155,7 +155,7 @@ async def test_nodeinfo_is_valid_and_found_from_its_well_known_address(site: Sit
     found = links["http://nodeinfo.diaspora.software/ns/schema/2.1"].removeprefix(BASE)
     document = (await site.get(found)).json
     jsonschema.validate(document, NODEINFO)
-    assert document["usage"] == {"users": {"total": 2}, "localPosts": 7}
+    assert document["usage"] == {"users": {"total": 2}, "localPosts": 5}
     assert document["metadata"]["usagePreferences"]["train-gen"] == "n"
 
 
