@@ -125,11 +125,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Let the connection count as idle when nothing else was asked; end it when the body was not wanted."""
-        unread = not self._in_head
+        """Let the connection count as idle when nothing else was asked."""
         super().on_response_complete()
-        if unread and not self.transport.is_closing():
-            self.transport.close()
         if not self.transport.is_closing() and not self.pipeline:
             self._asks_nothing[self] = None
 

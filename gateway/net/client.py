@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.urls import Origin
 
 MAX_HEADERS = 100
-MANY_PIECES, SMALL_PIECE = 1_000, 64  # chunks of a few bytes cost more than what is in them
+MANY_PIECES, SMALL_PIECE = 2_000, 8  # chunks of a few bytes cost more than what is in them
 TOO_MANY_REDIRECTS = 310  # in the unregistered list that browsers use; no server answers it
 HEADER_BYTES = 128 * 1024  # of an answer, interim answers included
 CONNECT_SECONDS = 5.0  # each of: resolving, connecting, TLS

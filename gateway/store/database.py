@@ -52,7 +52,7 @@ class Database:
             ):
                 self._connection.execute(f"PRAGMA {pragma}")
             self._migrate()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             raise StoreError(f"{path}: {error}") from error
         self._depth = 0
 
@@ -83,7 +83,7 @@ class Database:
         self._depth = 0
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._connection.rollback()
             raise StoreError(f"commit: {error}") from error
 

@@ -79,9 +79,22 @@ def _html(unit: str, *, start: str = "", end: str = "", size: int = MOST_HTML) -
     return (start + unit * ((size - len(start) - len(end)) // len(unit)) + end)[:size]
 
 
-def _bold(count: int) -> str:
+def _bold(count: int, form: str = "<b a{n}>") -> str:
     """Return formatting elements no two of which are alike, so that a parser remembers each of them."""
-    return "".join(f"<b a{number}>" for number in range(count))
+    return "".join(form.format(n=number) for number in range(count))
+
+
+# Ways to write a start tag that a parser takes for one.
+ODD_TAGS = (
+    "<B\ta{n}>",
+    "<b/a{n}>",
+    "<b\x0ca{n}>",
+    "<b\n\ra={n} >",
+    "<b a='>{n}'>",
+    "<b a='<{n}'>",
+    '<b a="</b>{n}">',
+    "<tt a{n}>",
+)
 
 
 def languages(count: int, text: str) -> dict[str, str]:
@@ -113,6 +126,8 @@ HTML: dict[str, str] = {
     # Each paragraph opens all of them anew: a tree as large as both numbers multiplied.
     "<b> carried into paragraphs": "<p>" + _bold(1_000) + "<p>x" * 1_000,
     "<b> carried, fewer than 2,000 tags": "<p>" + _bold(1_000) + "<p>x" * 990,
+    **{f"{form} carried": f"<p>{_bold(990, form)}" + "<p>x" * 990 for form in ODD_TAGS},
+    "start tags without an end": "<b a" * 25_000,
     "<b> carried into table rows": "<table>" + _bold(900) + "<tr>x" * 1_000,
     "<b> carried into many paragraphs": "<p>" + _bold(4_000) + "<p>x" * 14_000,
     "<font> carried into paragraphs": "<p>" + "".join(f"<font size={n}>" for n in range(2_500)) + "<p>x" * 10_000,

@@ -63,7 +63,7 @@ def test_an_authors_objects_newest_first(store: Store) -> None:
     assert [o.id for o in store.objects.by_owner(ALICE, open_only=False)] == ["p2", "p1", "p0"]
     assert [o.id for o in store.objects.by_owner(ALICE, limit=1)] == ["p1"]
     assert store.objects.of_owner_to_bury(ALICE) == ["p0", "p1", "p2"]
-    assert store.objects.count_local() == 4
+    assert store.objects.count_local() == 3
 
 
 def test_public_posts_with_a_hashtag(store: Store) -> None:

@@ -366,7 +366,7 @@ async def test_the_consent_page_may_send_its_form_to_the_app(site: Site, uri: st
     assert f"form-action 'self' {source}" in policy
     assert policy.count("frame-ancestors 'none'") == 1
     assert policy[0] == "default-src 'none'"
-    assert len(policy) == 7
+    assert len(policy) == 6
     assert answer.header("cache-control") == "no-store"
 
 
