@@ -55,6 +55,7 @@ test-long: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 mutation: $(VENV)/dev.stamp
+	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/python tests/mutation/rest.py
 	$(BIN)/python tests/mutation/score.py --survivors
