@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-UNMET = frozenset(
+UNMET: frozenset[tuple[str, str]] = frozenset()
+_WAS = frozenset(
     {
         ("test_bombs_answers.py", "test_an_answer_that_is_whole_is_taken"),
         ("test_bombs_answers.py", "test_what_stands_around_a_body_is_bounded_too"),

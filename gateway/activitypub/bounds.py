@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.carriers.structured import MAX_TEXT
 from gateway.errors import MalformedDocument
 
 MOST: Mapping[str, int] = {
@@ -32,7 +33,7 @@ MOST: Mapping[str, int] = {
     "xRobotsTag": 32,
     "indexable": 32,
 }
-LONGEST: Mapping[str, int] = {"contentUsage": 8_192, "xRobotsTag": 8_192}  # what a header line may be
+LONGEST: Mapping[str, int] = {"contentUsage": MAX_TEXT, "xRobotsTag": MAX_TEXT}
 LABELS = frozenset({"aiUsage", "statements", "contentUsage", "xRobotsTag", "indexable"})
 MOST_LABELS = 400  # statements and words about use in one document: each is compared with the others
 MOST_DEFINITIONS = 1_000  # terms that contexts define: Mastodon's has thirty

@@ -15,6 +15,7 @@ from typing import Any
 from gateway.carriers import content_usage, indexable, x_robots_tag
 from gateway.carriers.projection import mark_projections
 from gateway.carriers.reading import EMPTY, Reading, Source, stated, unreadable
+from gateway.carriers.structured import MAX_TEXT
 from gateway.clock import parse_rfc3339, rfc3339
 from gateway.preferences import (
     Audience,
@@ -109,7 +110,10 @@ def parse(values: TermValues, source: Source) -> Reading:
     reading = _parse_ai_usage(values.ai_usage, source)
     for text in _texts(values.content_usage):
         reading += content_usage.parse(text, source, carrier="contentUsage")
-    reading += x_robots_tag.parse(_texts(values.x_robots_tag), source, carrier="xRobotsTag")
+    words = _texts(values.x_robots_tag)
+    reading += x_robots_tag.parse([text for text in words if len(text) <= MAX_TEXT], source, carrier="xRobotsTag")
+    if any(len(text) > MAX_TEXT for text in words):
+        reading += unreadable("xRobotsTag", "too-long", f"more than {MAX_TEXT} characters")
     for value in _each(values.indexable):
         reading += indexable.parse(value, source)
     return replace(reading, statements=mark_projections(reading.statements))

@@ -11,9 +11,13 @@ from gateway.preferences import Preference
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAX_TEXT = 8_192  # characters of one value: what a header line may be
+
 
 def parse_tokens(text: str) -> dict[str, tuple[object, Mapping[str, object]]] | None:
-    """Return key -> (value, parameters), or None when ``text`` is no dictionary."""
+    """Return key -> (value, parameters), or None when ``text`` is no dictionary, or longer than any."""
+    if len(text) > MAX_TEXT:
+        return None
     try:
         parsed = http_sf.parse(text.encode("ascii"), tltype="dictionary")
     except ValueError:

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.jsonld.expand import expand, restructures
+from gateway.jsonld.expand import restructures
+from gateway.jsonld.members import members
 
 if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
 
-PROOFS = frozenset({"proof", "signature"})
 MAX_VALUES = 32
 
 
@@ -64,10 +64,9 @@ def read_node(
         return TwoReadings(plain=plain, expanded=plain, is_plain=True)
     # A subtree is expanded on its own under the contexts above it, so that another subject's labels stay its own.
     alone = _with_contexts(document, path)
-    expanded = expand(alone, contexts) if alone is not None else None
     # @graph puts another subject's node where this one stood.
-    found = None if expanded is None or restructures(alone) else _expanded(next(iter(expanded), {}), words)
-    return TwoReadings(plain=plain, expanded=found, is_plain=False)
+    found = None if alone is None or restructures(alone) else members(alone, words.iris.values(), contexts)
+    return TwoReadings(plain=plain, expanded=None if found is None else _literals(found, words), is_plain=False)
 
 
 def _at(document: object, path: Sequence[str | int]) -> object:
@@ -92,19 +91,7 @@ def _with_contexts(document: Mapping[str, object], path: Sequence[str | int]) ->
             current = _at(current, path[index : index + 1])
     if not isinstance(current, Mapping):
         return None
-    bare = {key: _unproven(key, value) for key, value in current.items() if key != "@context"}
-    return {**bare, "@context": inherited}
-
-
-def _unproven(name: str, value: object) -> object:
-    """Leave proofs out: each has contexts of its own to expand, and says nothing about the node that it proves."""
-    if name == "@context":
-        return value
-    if isinstance(value, Mapping):
-        if name in PROOFS and "@value" not in value:
-            return None
-        return {key: _unproven(key, item) for key, item in value.items()}
-    return [_unproven(name, item) for item in value] if isinstance(value, list) else value
+    return {**{key: value for key, value in current.items() if key != "@context"}, "@context": inherited}
 
 
 def _plain(node: Mapping[str, object], words: Vocabulary) -> dict[str, object]:
@@ -116,7 +103,7 @@ def _plain(node: Mapping[str, object], words: Vocabulary) -> dict[str, object]:
     return found
 
 
-def _expanded(node: Mapping[str, Any], words: Vocabulary) -> dict[str, object]:
+def _literals(node: Mapping[str, list[Any]], words: Vocabulary) -> dict[str, object]:
     found: dict[str, object] = {}
     for term, iri in words.iris.items():
         values = [

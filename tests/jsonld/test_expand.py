@@ -74,7 +74,7 @@ def test_a_document_that_is_no_json_ld_has_no_expansion() -> None:
     ids=range(5),
 )
 def test_the_bounds_are_exact(document: dict[str, object], *, affordable: bool) -> None:
-    """A document of 3,000 values with 300 context entries is expanded, one more is not."""
+    """A document of 1,000 values with 300 context entries is expanded, one more is not."""
     assert (expand.expand(document, pinned()) is not None) is affordable
 
 

@@ -15,6 +15,7 @@ from gateway.carriers.jsonld_terms import CONTEXT, IRIS
 from gateway.errors import MalformedDocument
 from gateway.jsonld import expand, strict
 from gateway.jsonld.contexts import AS2
+from gateway.jsonld.members import members
 from gateway.jsonld.terms import read_node
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text()
@@ -171,6 +172,24 @@ def test_two_readings_never_raise(document: dict[str, Any], path: list[str | int
     assert readings.plain.keys() <= IRIS.keys()
     assert readings.expanded is None or readings.expanded.keys() <= IRIS.keys()
     assert not readings.is_plain or readings.plain == readings.expanded
+
+
+def _values(found: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(value, sort_keys=True) for value in found)
+
+
+@LONG
+@given(DOCUMENTS, st.lists(st.dictionaries(KEYS, WORDY, max_size=3), max_size=2))
+def test_one_node_reads_as_it_does_in_a_whole_expansion(document: dict[str, Any], own: list[dict[str, str]]) -> None:
+    """The members of a node that are read alone have the values that expanding the whole document gives them."""
+    node = {**document, "@context": [AS2, CONTEXT, *own]}
+    alone, whole = members(node, tuple(IRIS.values()), pinned()), expand.expand(node, pinned())
+    if alone is None or whole is None or expand.restructures(node):
+        return
+    first = next(iter(whole), {})
+    assert {iri: _values(values) for iri, values in alone.items()} == {
+        iri: _values(first[iri]) for iri in IRIS.values() if first.get(iri)
+    }
 
 
 @LONG
