@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_MEMBERS = 250  # of one node; the public corpora have 70 at most
 MAX_READ = 200  # values under the members that are looked for, JSON literals apart
+NO_NODE = frozenset({"@set", "@list", "@value"})  # what has one of them is no node
 _MARK = "urn:gateway:member:"
 _MARKED = re.compile(rf"{_MARK}(\d+):")
 
@@ -32,7 +33,7 @@ def members(
     None when that cannot be known: an unknown context, no JSON-LD, more than anybody needs.
     """
     names = [name for name in node if name != "@context"]
-    if len(names) > MAX_MEMBERS:
+    if len(names) > MAX_MEMBERS or not NO_NODE.isdisjoint(names):
         return None
     context = node.get("@context")
     if _nests(node):  # members of a member are the node's own then

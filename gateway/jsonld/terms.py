@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.jsonld.expand import restructures
-from gateway.jsonld.members import members
+from gateway.jsonld.members import NO_NODE, members
 
 if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
@@ -59,11 +59,11 @@ def read_node(
     """Read the terms on the node at ``path`` (keys and indices from the root; empty: the root itself)."""
     node = _at(document, path)
     plain = _plain(node, words) if isinstance(node, Mapping) else {}
-    is_plain = _harmless(document, words, contexts) and plain.keys() <= _defined(document, words)
+    # A node is expanded on its own under the contexts above it, so that another subject's labels stay its own.
+    alone = _with_contexts(document, path)
+    is_plain = alone is not None and _is_harmless(alone, words, contexts) and plain.keys() <= _defined(document, words)
     if is_plain and not any(_is_node(plain.get(term)) for term in words.literal):
         return TwoReadings(plain=plain, expanded=plain, is_plain=True)
-    # A subtree is expanded on its own under the contexts above it, so that another subject's labels stay its own.
-    alone = _with_contexts(document, path)
     # @graph puts another subject's node where this one stood.
     found = None if alone is None or restructures(alone) else members(alone, words.iris.values(), contexts)
     return TwoReadings(plain=plain, expanded=None if found is None else _literals(found, words), is_plain=False)
@@ -120,20 +120,17 @@ def _is_literal(item: Mapping[str, object]) -> bool:
 
 
 def _is_node(value: object) -> bool:
-    return any(isinstance(item, Mapping) for item in (value if isinstance(value, list) else [value]))
+    return any(map(_is_node, value)) if isinstance(value, list) else isinstance(value, Mapping)
 
 
-def _harmless(value: object, words: Vocabulary, contexts: Contexts) -> bool:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key == "@context":
-                if not all(_harmless_context(c, words, contexts) for c in (item if isinstance(item, list) else [item])):
-                    return False
-            elif not _harmless(item, words, contexts):
-                return False
-    elif isinstance(value, list):
-        return all(_harmless(item, words, contexts) for item in value)
-    return True
+def _is_harmless(node: Mapping[str, Any], words: Vocabulary, contexts: Contexts) -> bool:
+    """Tell whether nothing on a node, which has the contexts above it in a list, gives our terms another meaning.
+
+    What stands below it, contexts too, is about other nodes: only ``@nest`` makes members of a member its own.
+    """
+    if "@nest" in node or not NO_NODE.isdisjoint(node):
+        return False
+    return all(_harmless_context(context, words, contexts) for context in node["@context"])
 
 
 def _harmless_context(context: object, words: Vocabulary, contexts: Contexts) -> bool:

@@ -344,7 +344,7 @@ def test_a_tagged_or_typed_literal_is_no_value(term: str, value: object) -> None
     assert _agreed(fast, term) is None
 
 
-@pytest.mark.parametrize("value", [{"@value": NO}, [{"@value": NO}], {"@set": [NO]}, {"@value": NO, "@type": None}])
+@pytest.mark.parametrize("value", [{"@value": NO}, [{"@value": NO}], [[{"@value": NO}]], {"@set": [NO]}, {"@value": NO, "@type": None}])
 def test_a_value_object_is_the_value(value: object) -> None:
     """LAB-DOWN-012: an untagged value object is a no as much as the bare text, even with known contexts."""
     readings = _read(_note(CONTEXT, contentUsage=value))
@@ -360,11 +360,20 @@ def test_a_json_literal_keeps_its_shape() -> None:
     assert fast.plain == slow.plain == slow.expanded == {"aiUsage": usage}
 
 
-def test_a_definition_deeper_down_leaves_the_fast_path() -> None:
-    """A context anywhere in the document is looked at, also inside lists."""
-    document = _note(CONTEXT, contentUsage=NO, tag=[{"name": "x", "@context": {"y": USAGE}}])
-    assert not _read(document).is_plain
+def test_a_definition_deeper_down_is_about_what_is_there() -> None:
+    """A context below a node changes nothing about it, and is looked at when the node that has it is read."""
+    document = _note(CONTEXT, contentUsage=NO, tag=[{"name": "x", "@context": {"y": USAGE}, "y": NO}])
+    assert _read(document).is_plain
     assert _read(document).expanded == {"contentUsage": NO}
+    assert not _read(document, "tag", 0).is_plain
+    assert _read(document, "tag", 0).expanded == {"contentUsage": NO}
+
+
+@pytest.mark.parametrize("nested", [{"contentUsage": NO}, [{"summary": "x"}, {"contentUsage": NO}]])
+def test_what_is_nested_is_said_by_the_node(nested: object) -> None:
+    """A no inside of @nest, or of another name for it, is one: JSON-LD readers see it on the node itself."""
+    assert NO in _either(_read(_note(CONTEXT, **{"@nest": nested})))
+    assert NO in _either(_read(_note({**CONTEXT, "folded": "@nest"}, folded=nested)))
 
 
 def test_names_are_term_iri_and_prefixed_form() -> None:

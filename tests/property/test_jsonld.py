@@ -174,6 +174,27 @@ def test_two_readings_never_raise(document: dict[str, Any], path: list[str | int
     assert not readings.is_plain or readings.plain == readings.expanded
 
 
+def _flat(value: object) -> list[str]:
+    """Return the values in order, lists in lists opened and nothing left out, with their types."""
+    if isinstance(value, list):
+        return [text for item in value for text in _flat(item)]
+    return [] if value is None else [repr(value)]
+
+
+@LONG
+@given(DOCUMENTS)
+def test_what_is_read_plainly_is_what_a_whole_expansion_says(document: dict[str, Any]) -> None:
+    """Whatever else is on a node, and below it: where the plain reading is trusted, expanding everything agrees."""
+    node = {**document, "@context": [AS2, CONTEXT]}
+    readings, whole = read_node(node, (), WORDS, pinned()), expand.expand(node, pinned())
+    if not readings.is_plain or whole is None or expand.restructures(node):
+        return
+    first = next(iter(whole), {})
+    for term in ("contentUsage", "xRobotsTag", "indexable"):
+        found = [item["@value"] for item in first.get(IRIS[term], []) if "@value" in item]
+        assert sorted(_flat(found)) == sorted(_flat(readings.plain.get(term))), term
+
+
 def _values(found: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(value, sort_keys=True) for value in found)
 
