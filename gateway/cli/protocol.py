@@ -18,6 +18,7 @@ from gateway.errors import BadInput, HeadersTooLarge
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 MAX_TARGET = 8 * 1024
 MAX_HEAD = 64 * 1024  # request line and header fields; the application refuses less, with a page about it
@@ -25,8 +26,19 @@ MAX_FIELDS = 200  # likewise
 MAX_FRAMING = 16 * 1024  # chunk sizes, extensions and trailers beyond one byte for each byte of the body
 HEAD_SECONDS = 10.0  # from the first byte, or from connecting, to the end of the header fields
 BODY_SECONDS, BODY_RATE = 25.0, 32 * 1024  # and a second more for so many bytes that did arrive
+LINGER_SECONDS, LINGER_BYTES = 2.0, 4 * 1024 * 1024  # of a body nobody wants any more, while its answer is read
 ANSWER_SECONDS = 60.0  # an answer of which nothing is read for so long is dropped
 MAX_CONNECTIONS = 1_000  # beyond them the one that has asked for nothing the longest goes
+
+
+class _Transport:
+    """The transport that a request's answer is written to: who closes it closes without losing the answer."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: Any, close: Callable[[], None]) -> None:
+        """Take the connection's transport, and how it is closed."""
+        self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -41,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _fields = 0
     _received = 0
     _framing = 0
+    _lingering: int | None = None  # bytes that may still arrive while the other side reads our last answer
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
@@ -63,7 +76,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse and count: what is too much goes no further."""
-        if self.transport.is_closing():
+        if self._lingering is not None and not self.transport.is_closing():
+            self._lingering -= len(data)
+            if self._lingering < 0:
+                self.transport.close()
+        if self._is_ending():
             return
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._wait(HEAD_SECONDS)
@@ -102,33 +119,64 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request on and wait for its body."""
-        if self.transport.is_closing():
+        if self._is_ending():
             return
         self._in_head = False
         self._asks_nothing.pop(self, None)
         self._wait(BODY_SECONDS)
         super().on_headers_complete()
+        self.cycle.transport = _Transport(self.transport, self._hang_up)  # type: ignore[assignment]  # what a cycle uses
 
     def on_body(self, body: bytes) -> None:
         """Count the body."""
-        if self.transport.is_closing():
+        if self._is_ending():
             return
         self._received += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Stop waiting: the rest is ours to do."""
+        if self._is_ending():
+            return
         self._stop_waiting()
         self._in_head, self._head, self._completed = True, 0, True
-        if self.transport.is_closing():
-            return
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Let the connection count as idle when nothing else was asked."""
+        """Let the connection count as idle when nothing else was asked; whose body was not wanted has no other."""
         super().on_response_complete()
-        if not self.transport.is_closing() and not self.pipeline:
+        if self.cycle.response_complete and not self._in_head:
+            self._linger()
+        elif not self.transport.is_closing() and not self.pipeline:
             self._asks_nothing[self] = None
+
+    def _hang_up(self) -> None:
+        """Close after an answer: at once when the request is there to its end."""
+        if self._in_head:
+            self.transport.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing follows, and close once the other side had time to read (RFC 9112, section 9.6).
+
+        A socket that is closed with something unread in it is reset, and the other side may lose the answer.
+        """
+        if self._is_ending():
+            return
+        self._stop_waiting()
+        self._lingering = LINGER_BYTES
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _is_ending(self) -> bool:
+        return self._lingering is not None or self.transport.is_closing()
 
     def pause_writing(self) -> None:
         """Wait for the other side to read, but not for ever."""
@@ -161,11 +209,15 @@ class BoundedProtocol(HttpToolsProtocol):
         # Whoever is silent between two requests or sends half a header line hears nothing: it asked nothing yet.
         self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as everything else that is refused."""
+        del msg  # the parser's words; they are in the log
+        self._refuse(HTTPStatus.BAD_REQUEST, BadInput.code)
+
     def _refuse(self, status: HTTPStatus, code: str) -> None:
         """Answer with a problem document and hang up."""
-        if self.transport.is_closing():
+        if self._is_ending():
             return
-        self._stop_waiting()
         document = orjson.dumps({"title": status.phrase, "status": status.value, "code": code, "error": status.phrase})
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
@@ -173,4 +225,4 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self.transport.write(head.encode("ascii") + document)
-        self.transport.close()
+        self._linger()

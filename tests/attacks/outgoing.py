@@ -14,7 +14,7 @@ from gateway.activitypub.properties import nodes, type_of
 from gateway.carriers.jsonld_terms import IRIS
 from gateway.flows import interact, outbound, publish, revise, subscribe
 from gateway.flows.attach import Upload
-from gateway.jsonld.expand import expand
+from gateway.jsonld import views
 
 if TYPE_CHECKING:
     from gateway.jsonld.contexts import Contexts
@@ -45,8 +45,7 @@ def unlabelled(document: Mapping[str, Any], contexts: Contexts) -> list[str]:
         whole = not path or type_of(node) in LABELLED_TYPES
         if whole and not (isinstance(node.get("aiUsage"), Mapping) and "prefs" in node["aiUsage"]):  # type: ignore[operator]
             missing.append(f"plain {path} {type_of(node)}")
-    expanded = expand(document, contexts)
-    assert expanded is not None
+    expanded = views.expanded(document, contexts)
     plain = sum(1 for _, node in nodes(document) if "aiUsage" in node)
     seen = list(_values(expanded, IRIS["aiUsage"]))
     if len(seen) != plain or any(item.get("@type") != "@json" for item in seen):

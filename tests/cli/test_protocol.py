@@ -195,6 +195,41 @@ async def test_a_body_that_arrives_has_time(monkeypatch: pytest.MonkeyPatch) -> 
         writer.close()
 
 
+async def unwanting(scope: Any, receive: Any, send: Any) -> None:
+    """Answer before the body was read."""
+    del scope, receive
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+@pytest.mark.parametrize("lines", [b"", b"connection: close\r\n"])
+@pytest.mark.parametrize("more", [0, 1, 300])
+async def test_whose_body_is_not_wanted_reads_the_answer_and_then_the_end(lines: bytes, more: int) -> None:
+    """An answer before the body is there to its end, however much was sent by then, and nothing follows it."""
+    async with served(unwanting) as port:
+        head = POST + lines + b"content-length: 900000000\r\n\r\n"
+        found = await said(port, head, *[bytes(1024)] * more)
+        assert found.startswith(b"HTTP/1.1 413 ")
+        assert found.endswith(b"\r\n\r\nno")
+
+
+@pytest.mark.parametrize(("seconds", "drip"), [(SOON, b"."), (60.0, bytes(64 * 1024))])
+async def test_nobody_lingers_for_ever(monkeypatch: pytest.MonkeyPatch, seconds: float, drip: bytes) -> None:
+    """Whoever was answered and told that nothing follows can send on for a while, or a number of bytes, only."""
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", seconds)
+    async with served(unwanting) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + b"content-length: 900000000\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(GENEROUS):
+                while True:
+                    writer.write(drip)
+                    await writer.drain()
+                    await reader.read(65536)
+                    await asyncio.sleep(0.001)
+        writer.close()
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_an_answer_that_nobody_reads_is_dropped() -> None:
     """A client that asks for much and reads nothing does not hold its answer for ever."""

@@ -344,7 +344,9 @@ def test_a_tagged_or_typed_literal_is_no_value(term: str, value: object) -> None
     assert _agreed(fast, term) is None
 
 
-@pytest.mark.parametrize("value", [{"@value": NO}, [{"@value": NO}], [[{"@value": NO}]], {"@set": [NO]}, {"@value": NO, "@type": None}])
+@pytest.mark.parametrize(
+    "value", [{"@value": NO}, [{"@value": NO}], [[{"@value": NO}]], {"@set": [NO]}, {"@value": NO, "@type": None}]
+)
 def test_a_value_object_is_the_value(value: object) -> None:
     """LAB-DOWN-012: an untagged value object is a no as much as the bare text, even with known contexts."""
     readings = _read(_note(CONTEXT, contentUsage=value))
