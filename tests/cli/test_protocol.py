@@ -220,8 +220,8 @@ async def test_nobody_lingers_for_ever(monkeypatch: pytest.MonkeyPatch, seconds:
     async with served(unwanting) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(POST + b"content-length: 900000000\r\n\r\n")
-        with pytest.raises(ConnectionError):
-            async with asyncio.timeout(GENEROUS):
+        async with asyncio.timeout(GENEROUS):
+            with contextlib.suppress(ConnectionError):
                 while True:
                     writer.write(drip)
                     await writer.drain()
