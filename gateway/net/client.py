@@ -127,9 +127,11 @@ class Client:
             content=request.body or None,
             extensions={"timeout": httpx.Timeout(purpose.idle, connect=CONNECT_SECONDS).as_dict()},
         )
-        counted = METER.set(Meter(purpose.limit + HEADER_BYTES))
+        meter = Meter(HEADER_BYTES)  # interim answers are part of what comes before the body
+        counted = METER.set(meter)
         try:
             answer = await self._transport.handle_async_request(outgoing)
+            meter.left += purpose.limit
             answer.request = outgoing
             try:
                 _check_media(answer, purpose)

@@ -114,12 +114,10 @@ class AddressPolicy:
             address = ipaddress.ip_address(text.partition("%")[0])
         except ValueError:
             return False
-        if self.is_opened(text):
-            return True
         inner = _embedded(address)
         if inner is not None and not self.permits(str(inner)):
-            return False
-        return _is_global(address)
+            return False  # also where the admin opened NAT64: the way to IPv4 is open, not to what is private there
+        return self.is_opened(text) or _is_global(address)
 
     def is_opened(self, text: str) -> bool:
         """Tell whether the admin opened this very address."""
@@ -153,7 +151,7 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64 or address in _COMPATIBLE:
+    if address in _NAT64 or (address in _COMPATIBLE and not (address.is_loopback or address.is_unspecified)):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None
 

@@ -123,9 +123,22 @@ def test_an_admin_opens_networks() -> None:
 
 
 def test_an_address_inside_an_address_is_judged_too() -> None:
-    """A public IPv6 network that is opened does not open the private IPv4 inside another one."""
+    """An opened way from IPv6 to IPv4, such as NAT64, does not open the private IPv4 behind it, unless that is open."""
     assert not AddressPolicy(["10.0.0.0/8"]).permits("2002:7f00:1::1")
-    assert AddressPolicy(["2002::/16"]).permits("2002:7f00:1::1")
+    for way, public, private in (
+        ("2002::/16", "2002:5db8:d822::1", "2002:7f00:1::1"),
+        ("64:ff9b::/96", "64:ff9b::5db8:d822", "64:ff9b::a9fe:a9fe"),
+    ):
+        assert AddressPolicy([way]).permits(public)
+        assert not AddressPolicy([way]).permits(private)
+        assert AddressPolicy([way, "127.0.0.0/8", "169.254.169.254/32"]).permits(private)
+
+
+def test_the_loopback_of_ipv6_is_its_own() -> None:
+    """Opening ::1 opens it: it is no IPv4 address in disguise."""
+    assert AddressPolicy(["::1/128"]).permits("::1")
+    assert not AddressPolicy(["::1/128"]).permits("::2")
+    assert not AddressPolicy([]).permits("::1")
 
 
 pytestmark = pytest.mark.anyio
