@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from gateway.activitypub import collection as collections
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 FIRST = "1"
 MAX_NUMBER = 12  # digits of a cursor
+MAX_PAGE_BYTES = 1024 * 1024  # of others' documents; the one that goes beyond it is the page's last
 
 
 async def inbox(request: Request) -> Response:
@@ -39,9 +41,17 @@ async def inbox(request: Request) -> Response:
     def read(cursor: str) -> Page:
         before = None if cursor == FIRST else _number(cursor)
         items = kit.store.inboxes.page(account.id, before=before, limit=collections.PAGE_SIZE + 1)
-        shown = items[: collections.PAGE_SIZE]
-        documents = [d for item in shown if (d := deposit.document_of(kit, account.id, item)) is not None]
-        return documents, str(shown[-1].id) if len(items) > len(shown) else None
+        documents: list[object] = []
+        size = shown = 0
+        for item in items[: collections.PAGE_SIZE]:
+            document = deposit.document_of(kit, account.id, item)
+            if document is not None:
+                documents.append(document)
+                size += len(json.dumps(document))
+            shown += 1
+            if size > MAX_PAGE_BYTES:
+                break
+        return documents, str(items[shown - 1].id) if len(items) > shown else None
 
     return _paged(request, account, f"{account.id}/inbox", kit.store.inboxes.size(account.id), read)
 

@@ -66,7 +66,17 @@ DOOR = ("sender", "key-", "signed-get", "activity-id", "proven-", "bearer-")
 AT_THE_DOOR = frozenset(name for name in PLACES if name.startswith(DOOR))
 BY_US = frozenset({"what-alice-writes", "what-alice-does", "shared-inbox"})
 HARMLESS = frozenset(
-    {"key-id", "key-of-a-proof", "activity-id", "object-id", "author", "inbox", "shared-inbox", "redirect-of-an-actor"}
+    {
+        "key-id",
+        "key-of-a-proof",
+        "activity-id",
+        "object-id",
+        "author",
+        "inbox",
+        "shared-inbox",
+        "redirect-of-an-actor",
+        "redirect-of-a-key",
+    }
 )
 
 
