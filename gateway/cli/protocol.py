@@ -8,6 +8,7 @@ Sources: RFC 9112; RFC 6585 (431); RFC 9110, section 15.5.15 (414).
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,6 +42,18 @@ class _Transport:
         self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
 
 
+async def _answered(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Run an application; say in an answer that begins before the body is there that the connection ends with it."""
+    cycle = send.__self__
+
+    async def told(message: Any) -> None:
+        if message["type"] == "http.response.start" and cycle.more_body:
+            cycle.keep_alive = False
+        await send(message)
+
+    await app(scope, receive, told)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection, bounded."""
 
@@ -60,6 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request; make room for it."""
         super().connection_made(transport)
+        self.app = partial(_answered, self.app)
         self._asks_nothing[self] = None
         if len(self.connections) > MAX_CONNECTIONS:
             crowd = next(iter(self._asks_nothing))
@@ -143,11 +157,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Let the connection count as idle when nothing else was asked; whose body was not wanted has no other."""
+        """Let the connection count as idle when nothing else was asked."""
         super().on_response_complete()
-        if self.cycle.response_complete and not self._in_head:
-            self._linger()
-        elif not self.transport.is_closing() and not self.pipeline:
+        if not self.transport.is_closing() and not self.pipeline:
             self._asks_nothing[self] = None
 
     def _hang_up(self) -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from gateway.flows.kit import Kit
 
-AT_ONCE = 32  # searches for keys that are under way; each may hold a body for as long as its host is silent
+# Searches for keys that are under way: each may hold a body for as long as its host is silent.
+AT_ONCE = 64
+AT_ONCE_FOR_ONE = 8  # network
 BUSY_SECONDS = 30
 
 # The network that the request in hand came from, and the peer whose activity is being settled.
@@ -59,13 +61,16 @@ def give_back(kit: Kit, url: str, requests: int = 1) -> None:
 @contextmanager
 def searching(kit: Kit) -> Iterator[None]:
     """Take one of the places for searches under way; raise Unavailable when there is none."""
-    if kit.paces.searching >= AT_ONCE:
+    source, under_way = SOURCE.get(), kit.paces.searching
+    if under_way.total() >= AT_ONCE or under_way[source] >= AT_ONCE_FOR_ONE:
         raise Unavailable("too many searches under way", retry_after=BUSY_SECONDS)
-    kit.paces.searching += 1
+    under_way[source] += 1
     try:
         yield
     finally:
-        kit.paces.searching -= 1
+        under_way[source] -= 1
+        if not under_way[source]:
+            del under_way[source]
 
 
 def before_errand(kit: Kit, origin: Origin) -> None:

@@ -6,7 +6,8 @@ party spends is not taken from another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.errors import TooManyRequests
@@ -45,7 +46,7 @@ class Paces:
     keys: Pace
     keys_of_one: Pace
     errands: Pace
-    searching: int = 0
+    searching: Counter[str] = field(default_factory=Counter)
 
 
 def paces(clock: Clock, settings: Settings) -> Paces:

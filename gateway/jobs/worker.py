@@ -7,7 +7,9 @@ later; a job is lost only when the database is.
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,10 +27,22 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Job], Awaitable[None]]
 
-CONCURRENCY = 16
-SHARE = 4  # of them for one peer
+ARRIVALS = 32  # in hand at once: each is mostly ours to compute
+OTHERS = 400  # deliveries and look-ups: each mostly waits for somebody else
+SHARE = 4  # of either for one peer
+SETTLE = "settle"
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 GRACE_SECONDS = 1.5
+
+
+@dataclass(slots=True, kw_only=True)
+class _Hands:
+    """Some kinds of job, how many of them may be in hand at once, and those that are."""
+
+    most: int
+    only: str = ""
+    without: str = ""
+    running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Worker:
@@ -41,7 +55,8 @@ class Worker:
         self._handlers = handlers
         self._owner = secrets.token_hex(8)
         self._bell = bell
-        self._running: set[asyncio.Task[None]] = set()
+        # Who waits for a slow peer keeps no arrival waiting.
+        self._hands = [_Hands(only=SETTLE, most=ARRIVALS), _Hands(without=SETTLE, most=OTHERS)]
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -55,11 +70,12 @@ class Worker:
             return  # never started: the leases belong to the process that holds the lock
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
-        if self._running:
-            await asyncio.wait(self._running, timeout=GRACE_SECONDS)
-        for task in self._running:
+        running = [task for hands in self._hands for task in hands.running]
+        if running:
+            await asyncio.wait(running, timeout=GRACE_SECONDS)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         self._store.work.release_all()
 
     @property
@@ -70,7 +86,7 @@ class Worker:
     async def drain(self, *, rounds: int = 1_000) -> None:
         """Work until nothing is due (tests and one-shot commands)."""
         for _round in range(rounds):
-            jobs = self._store.work.claim(self._owner, self._clock.now(), CONCURRENCY, SHARE)
+            jobs = [job for hands in self._hands for job in self._claim(hands)]
             if not jobs:
                 return
             await asyncio.gather(*(self._one(job) for job in jobs))
@@ -78,18 +94,29 @@ class Worker:
     async def _work(self) -> None:
         while True:
             self._bell.clear()
-            try:
-                free = CONCURRENCY - len(self._running)
-                jobs = self._store.work.claim(self._owner, self._clock.now(), free, SHARE) if free else []
-            except StoreError as error:
-                log().error(FAULT, where="claim", problem=str(error))
-                jobs = []
-            for job in jobs:
-                task = asyncio.create_task(self._one(job))
-                self._running.add(task)
-                task.add_done_callback(self._done)
-            if not jobs or len(self._running) >= CONCURRENCY:
+            begun = 0
+            for hands in self._hands:
+                try:
+                    jobs = self._claim(hands)
+                except StoreError as error:
+                    log().error(FAULT, where="claim", problem=str(error))
+                    continue
+                for job in jobs:
+                    task = asyncio.create_task(self._one(job))
+                    hands.running.add(task)
+                    task.add_done_callback(functools.partial(self._done, hands))
+                begun += len(jobs)
+            if not begun:
                 await self._rest()
+            else:
+                await asyncio.sleep(0)
+
+    def _claim(self, hands: _Hands) -> list[Job]:
+        free = hands.most - len(hands.running)
+        if free <= 0:
+            return []
+        now = self._clock.now()
+        return self._store.work.claim(self._owner, now, free, SHARE, only=hands.only, without=hands.without)
 
     async def _rest(self) -> None:
         try:
@@ -98,8 +125,8 @@ class Worker:
         except TimeoutError:
             return
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _done(self, hands: _Hands, task: asyncio.Task[None]) -> None:
+        hands.running.discard(task)
         self._bell.set()
 
     async def _one(self, job: Job) -> None:

@@ -99,10 +99,13 @@ class Work:
         rows = self._db.rows("SELECT payload FROM job WHERE lane = :lane AND kind = 'deliver'", lane=lane)
         return any(load(row["payload"]).get("activity") == activity for row in rows)
 
-    def claim(self, owner: str, now: datetime, limit: int, share: int | None = None) -> list[Job]:
+    def claim(
+        self, owner: str, now: datetime, limit: int, share: int | None = None, *, only: str = "", without: str = ""
+    ) -> list[Job]:
         """Lease due jobs, oldest first; a job waits for the unfinished ones before it in its lane.
 
-        Of one peer at most ``share`` are leased at a time, so that nobody holds everybody up.
+        Of one peer at most ``share`` are leased at a time, so that nobody holds everybody up. ``only`` one kind of
+        job, or any ``without`` one.
         """
         with self._db.transaction():
             rows = self._db.rows(
@@ -110,10 +113,12 @@ class Work:
                 " WHERE id IN (SELECT id FROM (SELECT j.id, j.due, j.peer, row_number() OVER (PARTITION BY j.peer ORDER BY j.due, j.id)"
                 " + (SELECT count(*) FROM job l WHERE l.peer = j.peer AND l.state = 'leased' AND l.lease_until > :now) AS place"
                 " FROM job j WHERE ((j.state = 'queued' AND j.due <= :now)"
-                " OR (j.state = 'leased' AND j.lease_until <= :now)) AND NOT EXISTS (SELECT 1 FROM job e"
+                " OR (j.state = 'leased' AND j.lease_until <= :now))"
+                " AND (:only = '' OR j.kind = :only) AND j.kind <> :without AND NOT EXISTS (SELECT 1 FROM job e"
                 " WHERE e.lane = j.lane AND e.id < j.id AND e.state IN ('queued', 'leased')))"
                 " WHERE place <= :share OR peer = '' ORDER BY due, id LIMIT :limit) RETURNING *",
                 owner=owner, now=to_ms(now), until=to_ms(now + LEASE), limit=limit, share=limit if share is None else share,
+                only=only, without=without,
             )  # fmt: skip
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
 

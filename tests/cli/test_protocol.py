@@ -210,6 +210,7 @@ async def test_whose_body_is_not_wanted_reads_the_answer_and_then_the_end(lines:
         head = POST + lines + b"content-length: 900000000\r\n\r\n"
         found = await said(port, head, *[bytes(1024)] * more)
         assert found.startswith(b"HTTP/1.1 413 ")
+        assert b"\r\nconnection: close\r\n" in found
         assert found.endswith(b"\r\n\r\nno")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from world import ManualClock
@@ -11,7 +11,7 @@ from world import ManualClock
 from gateway.errors import RemoteUnreachable, StoreError
 from gateway.jobs import worker as module
 from gateway.jobs.retry import MAX_ATTEMPTS
-from gateway.jobs.worker import CONCURRENCY, Worker
+from gateway.jobs.worker import OTHERS, Worker
 from gateway.store.store import FILE, Store
 from gateway.store.work import LEASE, Job
 
@@ -83,11 +83,11 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
 
 async def test_drain_does_everything_that_is_due(bench: Bench) -> None:
     """One-shot commands work until nothing is due; what is due later stays."""
-    for number in range(CONCURRENCY + 3):
+    for number in range(OTHERS + 3):
         bench.add(f"job {number}")
     bench.store.work.add("do", {"name": "later"}, lane="x", peer="", due=bench.clock.now().replace(year=2030))
     await bench.worker.drain()
-    assert len(bench.done) == CONCURRENCY + 3
+    assert len(bench.done) == OTHERS + 3
     assert bench.jobs()["later"].state == "queued"
 
 
@@ -178,13 +178,13 @@ async def test_the_loop_looks_again_without_a_bell(bench: Bench, monkeypatch: py
 
 async def test_no_more_than_a_few_run_at_once(bench: Bench) -> None:
     """When every hand is full the rest waits, and goes on when one is free."""
-    gates = [bench.hold(f"slow {number}") for number in range(CONCURRENCY)]
-    for number in range(CONCURRENCY):
+    gates = [bench.hold(f"slow {number}") for number in range(OTHERS)]
+    for number in range(OTHERS):
         bench.add(f"slow {number}")
     bench.add("waits")
     bench.worker.start()
     async with asyncio.timeout(5):
-        while bench.store.work.count("leased") < CONCURRENCY:
+        while bench.store.work.count("leased") < OTHERS:
             await asyncio.sleep(0)
     bench.bell.set()
     await asyncio.sleep(0)
@@ -198,11 +198,11 @@ async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pyte
     monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
     claim, calls = bench.store.work.claim, []
 
-    def locked(*args: object) -> list[Job]:
+    def locked(*args: Any, **options: Any) -> list[Job]:
         calls.append(args)
         if len(calls) < 3:
             raise StoreError("locked")
-        return claim(*args)  # type: ignore[arg-type]
+        return claim(*args, **options)
 
     monkeypatch.setattr(bench.store.work, "claim", locked)
     bench.add("job")
