@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.store.accounts import Account
 
 OVERHEAD = 256 * 1024  # what a multipart body may hold besides the file
+MAX_ALMOST = 20_000  # beginnings of a boundary; each makes the parser look twice
 _PLAIN_JSON = "application/json"
 NOT_JSON = Text(
     "An outbox takes application/activity+json (or ld+json with the ActivityStreams profile, or json).",
@@ -88,10 +89,13 @@ async def upload(request: Request) -> Response:
 
 
 async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body in pieces up to its limit; what is larger goes no further."""
-    size = 0
+    """Yield the body in pieces up to its limits; what is larger, or made to be searched for its end, stops here."""
+    size = almost = 0
     async for piece in request.stream():
         size += len(piece)
+        almost += piece.count(b"\r\n-")
+        if almost > MAX_ALMOST:
+            raise BadInput("what looks like boundaries, and is none")
         if size > MAX_FILE + OVERHEAD:
             raise TooLarge(f"more than {MAX_FILE} bytes of media")
         yield piece

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FIRST = "1"
 MAX_NUMBER = 12  # digits of a cursor
-MAX_PAGE_BYTES = 1024 * 1024  # of others' documents; the one that goes beyond it is the page's last
+MAX_PAGE_BYTES = 256 * 1024  # of others' documents; the one that goes beyond it is the page's last
 
 
 async def inbox(request: Request) -> Response:

@@ -239,11 +239,11 @@ def cost(pattern: Pattern, way: str, probe: str) -> float:
     return best
 
 
-def slowest(found: Found) -> tuple[str, str, float] | None:
-    """Return the first question that takes an expression too long: how, with what, how many seconds."""
+def slowest(found: Found, seconds: float = CPU_SECONDS) -> tuple[str, str, float] | None:
+    """Return the first question that takes an expression longer: how, with what, how many seconds."""
     for way, probe in itertools.product(sorted(found.ways), probes(found.pattern)):
         spent = cost(found.pattern, way, probe)
-        if spent > CPU_SECONDS:
+        if spent > seconds:
             return way, probe[:40], spent
     return None
 
@@ -267,8 +267,8 @@ def test_no_expression_runs_away(case: Case, found: Found) -> None:
     ],
 )
 def test_the_probes_find_a_runaway(text: str, way: str) -> None:
-    """Expressions known to be slow are caught, those that never end too."""
-    assert slowest(Found("here", re.compile(text), frozenset({way}))) is not None
+    """Expressions known to be slow are caught, on a fast machine too, and those that never end."""
+    assert slowest(Found("here", re.compile(text), frozenset({way})), CPU_SECONDS / 10) is not None
 
 
 def test_expressions_are_found_wherever_they_stand() -> None:
