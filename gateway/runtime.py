@@ -48,6 +48,7 @@ REFETCH_SECONDS = 600.0
 FORWARDED_SECONDS = 3600.0
 SOFT_CAP = 10_000
 FORGOTTEN = timedelta(days=90)  # actors and origins that were met once
+TROUBLE_LIFE = timedelta(days=8)  # after a peer's last failure
 REMEMBERED = timedelta(days=366)  # ids of arrivals: whatever is proven is not older than a year
 UNFINISHED = timedelta(days=1)  # uploads nobody attached, apps nobody let in
 
@@ -80,11 +81,9 @@ class Gateway:
         kit, now = self.kit, self.kit.clock.now()
         arrivals_before = now - timedelta(days=kit.settings.retention_arrivals)
         with kit.store.transaction():
-            kit.store.work.prune(
-                jobs_before=now - timedelta(days=kit.settings.retention_jobs),
-                arrivals_before=arrivals_before,
-                ids_before=min(arrivals_before, now - REMEMBERED),
-            )
+            kit.store.jobs.prune(now - timedelta(days=kit.settings.retention_jobs))
+            kit.store.arrivals.prune(bytes_before=arrivals_before, ids_before=min(arrivals_before, now - REMEMBERED))
+            kit.store.circuits.prune(now - TROUBLE_LIFE)
             kit.store.inboxes.prune(arrivals_before)
             kit.store.relations.prune(now - FORGOTTEN)
             kit.store.peers.prune(now - FORGOTTEN)

@@ -17,7 +17,7 @@ from gateway.jsonld.contexts import AS2
 from gateway.net.transport import OriginTransport
 from gateway.runtime import Gateway, open_gateway, read_contexts, schemas_directory
 from gateway.settings import Settings
-from gateway.store.work import ArrivalRow
+from gateway.store.arrivals import ArrivalRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,22 +144,22 @@ async def test_only_one_process_serves_a_directory(world: World) -> None:
 async def test_the_start_prunes_what_is_too_old(world: World) -> None:
     """Settled arrivals lose their bytes after their retention, finished jobs go."""
     gateway = world.gateway(retention_jobs=1, retention_arrivals=2)
-    work = gateway.kit.store.work
+    jobs, arrivals = gateway.kit.store.jobs, gateway.kit.store.arrivals
     row = ArrivalRow(
         id="https://peer.example/1", actor="https://peer.example/u", origin="https://peer.example", inbox="x",
         body=b"{}", headers=[], verdict={}, received=START,
     )  # fmt: skip
-    work.keep_arrival(row)
-    work.settle_arrival(row.id, row.actor, "x", START)
-    work.add("deliver", {}, lane="a", peer="x", due=START)
-    work.finish(1, START)
+    arrivals.keep(row)
+    arrivals.settle(row.id, row.actor, "x", START)
+    jobs.add("deliver", {}, lane="a", peer="x", due=START)
+    jobs.finish(1, START)
     world.clock.forward(days=1, seconds=1)
     gateway.prune()
-    assert work.jobs(states=("done",)) == []
-    assert getattr(work.arrival(row.id, row.actor), "body", None) == b"{}"
+    assert jobs.find(states=("done",)) == []
+    assert getattr(arrivals.get(row.id, row.actor), "body", None) == b"{}"
     world.clock.forward(days=1)
     gateway.prune()
-    assert getattr(work.arrival(row.id, row.actor), "body", None) == b""
+    assert getattr(arrivals.get(row.id, row.actor), "body", None) == b""
 
 
 async def test_without_a_transport_the_guard_is_on_the_way(tmp_path: Path) -> None:

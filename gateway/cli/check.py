@@ -59,7 +59,7 @@ async def _opened(settings: Settings) -> list[dict[str, Any]]:
                 _row("instance key", ok=bool(kit.keyring.get(kit.instance_actor)), found="opens with the secret file"),
                 _row("contexts", ok=True, found=f"{len(kit.contexts.documents)} pinned JSON-LD contexts"),
                 _row(
-                    "queue", ok=True, found=f"{kit.store.work.count()} waiting, {kit.store.work.count('dead')} given up"
+                    "queue", ok=True, found=f"{kit.store.jobs.count()} waiting, {kit.store.jobs.count('dead')} given up"
                 ),
             ]
     except GatewayError as error:

@@ -11,7 +11,7 @@ from gateway.cli.output import Run, command
 from gateway.errors import BadInput, NotFound, Text
 
 if TYPE_CHECKING:
-    from gateway.store.work import Job
+    from gateway.store.jobs import Job
 
 app = typer.Typer(help="What waits to be sent, and what could not be.", no_args_is_help=True)
 STATES = ("queued", "leased", "dead", "dropped", "done")
@@ -39,7 +39,7 @@ async def list_deliveries(
         raise BadInput(f"{unknown[0]!r}; one of {', '.join(STATES)}", detail=Text("Unknown state", "不明な状態です"))
     wanted = tuple(state or ("queued", "leased", "dead", "dropped"))
     async with run.gateway() as gateway:
-        jobs = gateway.kit.store.work.jobs(kind="deliver", states=wanted, limit=limit)
+        jobs = gateway.kit.store.jobs.find(kind="deliver", states=wanted, limit=limit)
         columns = ["id", "state", "inbox", "attempts", "due", "status", "problem"]
         run.many([_described(job) for job in jobs], columns, "Nothing waits, nothing failed.")
 
@@ -48,7 +48,7 @@ async def list_deliveries(
 async def retry(run: Run, delivery: Id) -> None:
     """Try a delivery again now."""
     async with run.gateway() as gateway:
-        if not gateway.kit.store.work.revive(delivery, gateway.kit.clock.now()):
+        if not gateway.kit.store.jobs.revive(delivery, gateway.kit.clock.now()):
             raise NotFound(f"there is no delivery {delivery} that could be tried again")
         run.one({"id": delivery, "state": "queued"})
 
@@ -57,6 +57,6 @@ async def retry(run: Run, delivery: Id) -> None:
 async def drop(run: Run, delivery: Id) -> None:
     """Give a delivery up."""
     async with run.gateway() as gateway:
-        if not gateway.kit.store.work.drop(delivery, gateway.kit.clock.now()):
+        if not gateway.kit.store.jobs.drop(delivery, gateway.kit.clock.now()):
             raise NotFound(f"there is no waiting delivery {delivery}")
         run.one({"id": delivery, "state": "dropped"})

@@ -63,7 +63,7 @@ async def create(
         draft = Draft(text=_text(text), visibility=visibility, warning=cw, language=language, reply_to=reply_to)
         own = preferences(prefs) if prefs is not None else NOTHING
         stored, sent = await publish.create(kit, account, draft, own=own, uploads=uploads(media or [], alt or []))
-        run.one({**described(stored), "activity": sent.id, "queued": kit.store.work.count()})
+        run.one({**described(stored), "activity": sent.id, "queued": kit.store.jobs.count()})
 
 
 def _text(text: str) -> str:
@@ -95,7 +95,7 @@ async def edit(
             kit, account, object_id, text=_text(text) if text is not None else None, warning=cw,
             own=preferences(prefs) if prefs is not None else None,
         )  # fmt: skip
-        run.one({**described(stored), "activity": sent.id, "queued": kit.store.work.count()})
+        run.one({**described(stored), "activity": sent.id, "queued": kit.store.jobs.count()})
 
 
 @command(app, "delete")
@@ -105,7 +105,7 @@ async def delete(run: Run, url: Url) -> None:
         kit = gateway.kit
         account, object_id = _owned(kit, url)
         sent = revise.delete(kit, account, object_id)
-        run.one({"deleted": object_id, "activity": sent.id, "queued": kit.store.work.count()})
+        run.one({"deleted": object_id, "activity": sent.id, "queued": kit.store.jobs.count()})
 
 
 @command(app, "list")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gateway.errors import RemoteUnreachable
+from gateway.flows import reach
 from gateway.flows.letter import Letter, signed
 from gateway.flows.moderate import decision_about
 from gateway.jobs.retry import Again, next_try
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.net.client import Answer
     from gateway.signatures.knock import Knock
-    from gateway.store.work import Job
+    from gateway.store.jobs import Job
     from gateway.urls import Origin
 
 
@@ -41,7 +43,7 @@ async def deliver(kit: Kit, job: Job) -> None:
 
 async def pass_on(kit: Kit, job: Job) -> None:
     """Work off one ``forward`` job: somebody else's activity goes on to a follower's server."""
-    row = kit.store.work.arrival(str(job.payload["arrival"]), str(job.payload["actor"]))
+    row = kit.store.arrivals.get(str(job.payload["arrival"]), str(job.payload["actor"]))
     kept = row is not None and bool(row.body)
     letter = Letter(activity=row.id, body=row.body, signer=str(job.payload["as"])) if row is not None and kept else None
     await _post(kit, job, letter)
@@ -54,18 +56,22 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
     limited = decision.action is Action.LIMIT and bool(job.payload.get("media"))
     if letter is None or decision.refuses or limited:
         reason = decision.reason.value if letter is not None else "activity-gone"
-        kit.store.work.finish(job.id, kit.clock.now(), state="dropped", problem=reason)
+        kit.store.jobs.finish(job.id, kit.clock.now(), state="dropped", problem=reason)
         kit.store.peers.audit(kit.clock.now(), DELIVERY, origin.host, reason, inbox)
         return
     try:
         answer, knocks = await _knock(kit, letter, inbox, origin)
     except RemoteUnreachable as error:
-        _failed(kit, job, origin, None, None, str(error))
+        with kit.store.transaction():
+            _failed(kit, job, origin, None, None, str(error))
+            reach.failed(kit, origin)
         return
     if answer.ok:
         now = kit.clock.now()
-        kit.store.work.finish(job.id, now, status=answer.status)
-        kit.store.peers.seen(origin, now)
+        with kit.store.transaction():
+            kit.store.jobs.finish(job.id, now, status=answer.status)
+            kit.store.peers.seen(origin, now)
+            reach.answered(kit, origin)
         log().info(
             DELIVERY,
             activity=letter.activity,
@@ -76,7 +82,20 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         )
     else:
         text = answer.body[:200].decode("utf-8", "replace")
-        _failed(kit, job, origin, answer.status, answer.retry_after(kit.clock.now()), f"status {answer.status}: {text}")
+        with kit.store.transaction():
+            after = answer.retry_after(kit.clock.now())
+            _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
+            _note(kit, origin, inbox, answer.status)
+
+
+def _note(kit: Kit, origin: Origin, inbox: str, status: int) -> None:
+    """Remember what a failure says about the peer: one that refuses is there, one that is busy is no failure."""
+    if status == HTTPStatus.GONE and kit.store.relations.is_shared_inbox(inbox):
+        reach.is_gone(kit, origin)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        reach.failed(kit, origin)
+    elif status != HTTPStatus.TOO_MANY_REQUESTS:
+        reach.answered(kit, origin)
 
 
 async def _knock(kit: Kit, letter: Letter, inbox: str, origin: Origin) -> tuple[Answer, list[Knock]]:
@@ -114,10 +133,10 @@ def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after:
     jitter, final = secrets.randbelow(1000) / 1000, FINAL.get(job.kind, frozenset())
     verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=jitter, final=final)
     if isinstance(verdict, Again):
-        kit.store.work.postpone(job.id, now + timedelta(seconds=verdict.seconds), status=status, problem=problem[:300])
+        kit.store.jobs.postpone(job.id, now + timedelta(seconds=verdict.seconds), status=status, problem=problem[:300])
         outcome = f"again in {verdict.seconds:.0f} s"
     else:
-        kit.store.work.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
+        kit.store.jobs.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
         outcome = verdict.reason
     log().info(
         DELIVERY,

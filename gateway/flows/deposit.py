@@ -15,8 +15,8 @@ from gateway.urls import same_origin
 if TYPE_CHECKING:
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
+    from gateway.store.arrivals import ArrivalRow
     from gateway.store.inboxes import InboxItem
-    from gateway.store.work import ArrivalRow
 
 
 # What is shown in nobody's inbox: reports are for the admin, blocks are told nobody.
@@ -79,7 +79,7 @@ def document_of(kit: Kit, account: str, item: InboxItem) -> Mapping[str, object]
         document = current_document(kit, sent)[0]
         # Whoever lost sight of it still has it in the inbox, by name: nothing newer is shown there.
         return _named_only(document) if hidden or kit.store.relations.blocks(sent.actor, account) else document
-    row = kit.store.work.arrival(item.activity, item.actor)
+    row = kit.store.arrivals.get(item.activity, item.actor)
     if row is None or not row.body:
         return None
     document = strict.read_object(row.body)

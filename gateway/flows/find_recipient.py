@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.flows.kit import Kit
+    from gateway.store.jobs import Job
     from gateway.store.objects import Sent
-    from gateway.store.work import Job
 
 COLLECTIONS = frozenset({"Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage"})
 MAX_MEMBERS = 20  # of somebody else's collection
@@ -30,7 +30,7 @@ async def find_recipient(kit: Kit, job: Job) -> None:
     sent = kit.store.objects.activity(str(job.payload["activity"]))
     recipient, depth = str(job.payload["recipient"]), int(job.payload["depth"])
     if sent is None:
-        kit.store.work.finish(job.id, kit.clock.now(), state="dropped", problem="activity-gone")
+        kit.store.jobs.finish(job.id, kit.clock.now(), state="dropped", problem="activity-gone")
         return
     try:
         members = await _members(kit, sent, recipient)
@@ -44,7 +44,7 @@ async def find_recipient(kit: Kit, job: Job) -> None:
         place(kit, found, actor, shared=False)
     has_media = bool(job.payload["media"])
     with kit.store.transaction():
-        inboxes = [inbox for inbox in found.inboxes if not kit.store.work.is_sent(sent.id, lane_of(sent, inbox))]
+        inboxes = [inbox for inbox in found.inboxes if not kit.store.jobs.is_sent(sent.id, lane_of(sent, inbox))]
         taken = deliver_to(kit, sent, inboxes, has_media=has_media)
         if sent.type in ("Create", "Update"):
             kit.store.objects.remember_recipients(sent.object, taken)
@@ -52,7 +52,7 @@ async def find_recipient(kit: Kit, job: Job) -> None:
         deliver_here(kit, sent, [actor for actor in found.here if actor != sent.actor])
         if depth < MAX_LAYERS:
             look_up_later(kit, sent, dict.fromkeys(found.strangers), has_media=has_media, depth=depth + 1)
-        kit.store.work.finish(job.id, kit.clock.now())
+        kit.store.jobs.finish(job.id, kit.clock.now())
     kit.wake()
 
 
@@ -87,5 +87,5 @@ def _is_passing(error: RemoteAnswer) -> bool:
 
 def _give_up(kit: Kit, job: Job, recipient: str, error: GatewayError) -> None:
     now = kit.clock.now()
-    kit.store.work.finish(job.id, now, state="dead", problem=f"recipient: {error}"[:300])
+    kit.store.jobs.finish(job.id, now, state="dead", problem=f"recipient: {error}"[:300])
     kit.store.peers.audit(now, DELIVERY, origin_of(recipient).host, "recipient-not-found", recipient)

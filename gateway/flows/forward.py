@@ -16,6 +16,7 @@ from gateway.flows.moderate import decision_about
 from gateway.net.domain import registrable
 from gateway.observe.logs import log
 from gateway.policy.rules import Action
+from gateway.store.jobs import BULK
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
-    from gateway.store.work import ArrivalRow
+    from gateway.store.arrivals import ArrivalRow
 
 MAX_AN_HOUR = 60  # activities of one origin that are passed on
 
@@ -101,4 +102,4 @@ def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]]) -> Non
                 continue
             payload = {"arrival": row.id, "actor": row.actor, "inbox": inbox, "as": owner}
             lane = f"on {inbox} {row.id}"
-            kit.store.work.add("forward", payload, lane=lane, peer=str(origin), due=kit.clock.now())
+            kit.store.jobs.add("forward", payload, lane=lane, peer=str(origin), due=kit.clock.now(), pool=BULK)

@@ -9,7 +9,7 @@ from gateway.activitypub import bounds
 from gateway.activitypub.properties import only_id, type_of
 from gateway.activitypub.understand import actor_of, id_checked
 from gateway.errors import Unavailable
-from gateway.flows import relayed
+from gateway.flows import reach, relayed
 from gateway.flows.accuse import judge_labels
 from gateway.flows.authenticate import judge, unauthenticated
 from gateway.flows.deposit import owner_of_inbox, put
@@ -17,9 +17,11 @@ from gateway.flows.moderate import decision_about, enforce, refused
 from gateway.flows.pacing import count_bytes, count_peer, not_over
 from gateway.jsonld import strict
 from gateway.net.allowance import BEFORE_A_POST_IS_JUDGED, at_most
+from gateway.net.domain import registrable
 from gateway.observe.names import ARRIVAL
 from gateway.signatures import verify
-from gateway.store.work import ArrivalRow
+from gateway.store.arrivals import ArrivalRow
+from gateway.store.jobs import ARRIVALS
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) ->
 
 def _check_backlog(kit: Kit) -> None:
     """Raise Unavailable while more waits to be settled than is good: a 202 is a promise to get to it."""
-    if kit.store.work.arrivals_waiting(MAX_WAITING) >= MAX_WAITING:
+    if kit.store.jobs.arrivals_waiting(MAX_WAITING) >= MAX_WAITING:
         raise Unavailable(f"{MAX_WAITING} arrivals wait", retry_after=BUSY_SECONDS)
 
 
@@ -129,17 +131,19 @@ def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, 
         received=now,
     )
     with kit.store.transaction():
-        kept = kit.store.work.keep_arrival(row)
+        kept = kit.store.arrivals.keep(row)
         kit.store.peers.seen(origin_of(bearer), now)
+        reach.spoke(kit, origin_of(bearer))
         if verdict.scheme == "rfc9421":
             kit.store.peers.learn_rfc9421(origin, now)
         if kept:
-            kit.store.work.add(
+            kit.store.jobs.add(
                 "settle",
                 {"arrival": activity_id, "actor": verdict.actor},
                 lane=f"in {verdict.actor}",
-                peer=str(origin),
+                peer=registrable(origin.host),  # turns are taken by domains, or one would have as many as it has names
                 due=now,
+                pool=ARRIVALS,
             )
     kit.wake()
     return kept

@@ -67,7 +67,7 @@ def stop_deliveries(kit: Kit, origins: Iterable[Origin]) -> int:
     for origin in origins:
         decision = decision_about(kit, origin)
         if decision.refuses:
-            stopped += kit.store.work.drop_for_peer(str(origin), kit.clock.now(), decision.reason.value)
+            stopped += kit.store.jobs.drop_for_peer(str(origin), kit.clock.now(), decision.reason.value)
     return stopped
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.flows.moderate import decision_about
+from gateway.flows.reach import is_dead
 from gateway.policy.rules import Action
-from gateway.store.work import ArrivalRow
+from gateway.store.arrivals import ArrivalRow
+from gateway.store.jobs import ARRIVALS, BULK, PEOPLE
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
@@ -15,12 +19,18 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.store.objects import Sent
 
+FEW = 20  # inboxes: a post to more of them waits until answers to somebody are out
+# Of more than so many inboxes each waits a little: their servers fetch pictures and actors when it arrives.
+MANY, PAUSE_EACH, MOST_PAUSE = 500, 0.01, 30.0
+
 
 def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool = False) -> list[str]:
     """Queue one delivery an inbox, for every peer whose decision allows it; return those inboxes."""
     now = kit.clock.now()
     taken = []
-    for inbox in dict.fromkeys(inboxes):
+    wanted = list(dict.fromkeys(inboxes))
+    pool = BULK if len(wanted) > FEW else PEOPLE
+    for inbox in wanted:
         if same_origin(inbox, kit.base):
             continue
         origin = origin_of(inbox)
@@ -28,13 +38,35 @@ def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool 
         if action is Action.REFUSE or (action is Action.LIMIT and _is_limited(kit, sent, inbox, has_media=has_media)):
             kit.store.peers.audit(now, "delivery", origin.host, f"not-queued-{action.word}", sent.id)
             continue
-        kit.store.work.add(
+        lane = lane_of(sent, inbox)
+        if is_dead(kit, origin):
+            kit.store.peers.audit(now, "delivery", origin.host, "not-queued-peer-dead", sent.id)
+            continue
+        taken.append(inbox)
+        if _is_settled_by_silence(kit, sent, lane):
+            continue
+        kit.store.jobs.add(
             "deliver", {"activity": sent.id, "inbox": inbox, "media": has_media},
-            lane=lane_of(sent, inbox), peer=str(origin), due=now,
+            lane=lane, peer=str(origin), due=now + _pause(len(wanted)), pool=pool, verb=sent.type,
         )  # fmt: skip
         kit.store.peers.seen(origin, now)
-        taken.append(inbox)
     return taken
+
+
+def _is_settled_by_silence(kit: Kit, sent: Sent, lane: str) -> bool:
+    """End what is overtaken in a lane; tell whether nothing needs to be said, because nothing of it ever left."""
+    if sent.type == "Update":
+        kit.store.jobs.supersede(lane, kit.clock.now(), "Update")
+    if sent.type != "Delete":
+        return False
+    overtaken, may_have_left = kit.store.jobs.supersede(lane, kit.clock.now())
+    return overtaken > 0 and not may_have_left
+
+
+def _pause(inboxes: int) -> timedelta:
+    """Return how long one delivery of a large fan-out waits: who gets it fetches what it mentions at once."""
+    most = min(MOST_PAUSE, PAUSE_EACH * inboxes) if inboxes > MANY else 0.0
+    return timedelta(seconds=most * secrets.randbelow(1000) / 1000)
 
 
 def lane_of(sent: Sent, inbox: str) -> str:
@@ -56,16 +88,16 @@ def deliver_here(kit: Kit, sent: Sent, accounts: Iterable[str]) -> None:
         id=sent.id, actor=sent.actor, origin=kit.base, inbox=f"{kit.base}/inbox", body=sent.body, headers=[],
         verdict={"scheme": "local"}, received=now,
     )  # fmt: skip
-    if wanted and kit.store.work.keep_arrival(row):
+    if wanted and kit.store.arrivals.keep(row):
         payload = {"arrival": sent.id, "actor": sent.actor}
-        kit.store.work.add("settle", payload, lane=f"in {sent.actor}", peer=kit.base, due=now)
+        kit.store.jobs.add("settle", payload, lane=f"in {sent.actor}", peer=kit.base, due=now, pool=ARRIVALS)
 
 
 def look_up_later(kit: Kit, sent: Sent, addresses: Iterable[str], *, has_media: bool = False, depth: int = 0) -> None:
     """Queue the search for recipients nobody here has met; each gets the activity once found."""
     for address in addresses:
         payload = {"activity": sent.id, "recipient": address, "media": has_media, "depth": depth}
-        kit.store.work.add(
+        kit.store.jobs.add(
             "address", payload, lane=f"to {address} {sent.object}", peer=str(origin_of(address)), due=kit.clock.now()
         )
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
     from gateway.preferences import Statement
-    from gateway.store.work import ArrivalRow, Job
+    from gateway.store.arrivals import ArrivalRow
+    from gateway.store.jobs import Job
 
 MAX_FETCHES = 3
 REFUSED = "refused-by-rule"
@@ -38,9 +39,9 @@ PASSED_ON = frozenset({"already-known", "unknown-type", "nobody-here-asked", "no
 
 async def settle(kit: Kit, job: Job) -> None:
     """Settle one arrival and finish its job; safe to run again at any point."""
-    row = kit.store.work.arrival(str(job.payload["arrival"]), str(job.payload["actor"]))
+    row = kit.store.arrivals.get(str(job.payload["arrival"]), str(job.payload["actor"]))
     if row is None or row.settled is not None:
-        kit.store.work.finish(job.id, kit.clock.now())
+        kit.store.jobs.finish(job.id, kit.clock.now())
         return
     ours = row.origin == kit.base
     if not ours and decision_about(kit, origin_of(row.actor)).refuses:
@@ -143,8 +144,8 @@ def _outcome(done: list[fx.Effect]) -> str:
 def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[str]) -> None:
     now, host = kit.clock.now(), origin_of(row.actor).host
     with kit.store.transaction():
-        kit.store.work.settle_arrival(row.id, row.actor, outcome, now)
-        kit.store.work.finish(job.id, now)
+        kit.store.arrivals.settle(row.id, row.actor, outcome, now)
+        kit.store.jobs.finish(job.id, now)
         if row.origin != kit.base and (outcome.startswith(("ignored", "refused")) or problems):
             kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))
     log().info(SETTLED, activity=row.id, peer=row.origin, outcome=outcome, problems=problems)

@@ -17,31 +17,30 @@ from gateway.errors import GatewayError, StoreError
 from gateway.jobs.retry import Again, next_try
 from gateway.observe.logs import log
 from gateway.observe.names import FAULT
+from gateway.store.jobs import ARRIVALS, BULK, PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.clock import Clock
+    from gateway.store.jobs import Job
     from gateway.store.store import Store
-    from gateway.store.work import Job
 
     Handler = Callable[[Job], Awaitable[None]]
 
-ARRIVALS = 32  # in hand at once: each is mostly ours to compute
-OTHERS = 400  # deliveries and look-ups: each mostly waits for somebody else
+SETTLING = 128  # arrivals in hand at once: some wait for what they are about
+SENDING = 400  # deliveries and look-ups: each mostly waits for somebody else
 SHARE = 4  # of either for one peer
-SETTLE = "settle"
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 GRACE_SECONDS = 1.5
 
 
 @dataclass(slots=True, kw_only=True)
 class _Hands:
-    """Some kinds of job, how many of them may be in hand at once, and those that are."""
+    """Some pools of jobs, how many of them may be in hand at once, and those that are."""
 
+    pools: tuple[int, ...]
     most: int
-    only: str = ""
-    without: str = ""
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -56,12 +55,12 @@ class Worker:
         self._owner = secrets.token_hex(8)
         self._bell = bell
         # Who waits for a slow peer keeps no arrival waiting.
-        self._hands = [_Hands(only=SETTLE, most=ARRIVALS), _Hands(without=SETTLE, most=OTHERS)]
+        self._hands = [_Hands(pools=(ARRIVALS,), most=SETTLING), _Hands(pools=(PEOPLE, BULK), most=SENDING)]
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to work; leases left by a process that died are given back."""
-        self._store.work.release_all()
+        self._store.jobs.release_all()
         self._loop = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
@@ -76,7 +75,7 @@ class Worker:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        self._store.work.release_all()
+        self._store.jobs.release_all()
 
     @property
     def alive(self) -> bool:
@@ -116,7 +115,7 @@ class Worker:
         if free <= 0:
             return []
         now = self._clock.now()
-        return self._store.work.claim(self._owner, now, free, SHARE, only=hands.only, without=hands.without)
+        return self._store.jobs.claim(self._owner, now, free, SHARE, hands.pools)
 
     async def _rest(self) -> None:
         try:
@@ -143,9 +142,9 @@ class Worker:
         verdict = next_try(job.attempts, status=None, retry_after=None, jitter=secrets.randbelow(1000) / 1000)
         try:
             if isinstance(verdict, Again):
-                self._store.work.postpone(job.id, now + timedelta(seconds=verdict.seconds), problem=problem[:300])
+                self._store.jobs.postpone(job.id, now + timedelta(seconds=verdict.seconds), problem=problem[:300])
             else:
-                self._store.work.finish(job.id, now, state="dead", problem=problem[:300])
+                self._store.jobs.finish(job.id, now, state="dead", problem=problem[:300])
         except StoreError as error:
             # The lease runs out by itself; the job is claimed again.
             log().error(FAULT, where="postpone", job=job.id, problem=str(error))

@@ -128,6 +128,10 @@ class Relations:
         row = self._db.one("SELECT * FROM follow WHERE activity = :activity", activity=activity)
         return _follow(row) if row else None
 
+    def is_shared_inbox(self, inbox: str) -> bool:
+        """Tell whether an inbox is a server's own, for all its actors."""
+        return self._db.value("SELECT 1 FROM remote_actor WHERE shared_inbox = :inbox LIMIT 1", inbox=inbox) is not None
+
     def followers(self, actor: str, state: str = "accepted") -> list[str]:
         """Return who follows an actor."""
         rows = self._db.rows(

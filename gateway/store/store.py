@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from gateway.store.accounts import Accounts
 from gateway.store.apps import Apps
+from gateway.store.arrivals import Arrivals
+from gateway.store.circuits import Circuits
 from gateway.store.collections import Collections
 from gateway.store.database import Database
 from gateway.store.inboxes import Inboxes
+from gateway.store.jobs import Jobs
 from gateway.store.meta import Meta
 from gateway.store.objects import Objects
 from gateway.store.peers import Peers
 from gateway.store.relations import Relations
 from gateway.store.statements import Statements
-from gateway.store.work import Work
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -31,14 +33,16 @@ class Store:
         self.database = Database(path)
         self.accounts = Accounts(self.database)
         self.apps = Apps(self.database)
+        self.arrivals = Arrivals(self.database)
+        self.circuits = Circuits(self.database)
         self.collections = Collections(self.database)
         self.inboxes = Inboxes(self.database)
+        self.jobs = Jobs(self.database)
         self.meta = Meta(self.database)
         self.objects = Objects(self.database)
         self.peers = Peers(self.database)
         self.relations = Relations(self.database)
         self.statements = Statements(self.database)
-        self.work = Work(self.database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a block that is durable as a whole, or not at all."""

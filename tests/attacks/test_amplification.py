@@ -219,7 +219,7 @@ async def _pages_without_end(scene: Scene) -> None:
         for kind in ("Create", "Announce", "Add", "Flag"):
             await scene.attack(scene.mallory.activity(kind, listed))
         assert {*labyrinth.seen, *looping.gets} <= {address.removeprefix(labyrinth.base).removeprefix(looping.base)}
-    assert not scene.kit.store.work.jobs()
+    assert not scene.kit.store.jobs.find()
     scene.proved.add("pages_le:10")
 
 
@@ -240,7 +240,7 @@ async def _counts_that_are_none(scene: Scene) -> None:
         assert scene.stored(note["id"]) is not None
         async with scene.world.client() as browser:
             scene.answers.append(await browser.get("/@alice"))
-    jobs = scene.kit.store.work.jobs(states=STATES)
+    jobs = scene.kit.store.jobs.find(states=STATES)
     assert {job.state for job in jobs} == {"done"}, [job.problem for job in jobs]
     scene.proved.add("ignored")
 
@@ -285,7 +285,7 @@ async def _forwarding_in_circles(scene: Scene) -> None:
         first = _passed_on(scene, reply["id"], mark)
         assert (BASE, "other.example") in first
         # The other side takes what is proven, has something to do with it, and still does not pass it on again.
-        assert (there.kit.store.work.arrival(reply["id"], dora.me.id) is not None) is is_proven
+        assert (there.kit.store.arrivals.get(reply["id"], dora.me.id) is not None) is is_proven
         assert [pair for pair in first if pair[0] == other] == []
         # A follower's server that hands it back, in its author's name or its own, sets nothing going.
         for sender in (dora, scene.victim):
@@ -397,9 +397,9 @@ async def _many_addresses_of_one_domain(scene: Scene) -> None:
 async def _faster_than_it_is_worked_off(scene: Scene) -> None:
     flood = scene.world.peer("flood.example", "f")
     scene.kit.store.database.run(
-        "INSERT INTO job (kind, lane, peer, payload, due, attempts, state, created)"
+        "INSERT INTO job (kind, pool, lane, peer, payload, due, attempts, state, created)"
         " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
-        " SELECT 'settle', 'in https://w' || i || '.example', 'https://w' || i || '.example', '{}', :due, 0, 'queued',"
+        " SELECT 'settle', 0, 'in https://w' || i || '.example', 'https://w' || i || '.example', '{}', :due, 0, 'queued',"
         " :due FROM n",
         many=WAITING, due=int(scene.world.clock.now().timestamp() * 1000),
     )  # fmt: skip

@@ -328,7 +328,7 @@ async def _follower_and_post(scene: Scene, host: str) -> PlainPeer:
     await scene.post(peer, peer.activity("Follow", ALICE))
     peer.received.clear()
     await publish.create(scene.kit, scene.alice, Draft(text="for followers"))
-    assert [job.peer for job in scene.kit.store.work.jobs(kind="deliver", peer=str(origin_of(peer.base)))]
+    assert [job.peer for job in scene.kit.store.jobs.find(kind="deliver", peer=str(origin_of(peer.base)))]
     return peer
 
 
@@ -354,9 +354,9 @@ async def test_a_rule_stops_what_is_queued(scene: Scene, host: str, how: str) ->
         scene.world.clock.forward(hours=2)
     assert scene.contacted() == []
     assert peer.received == []
-    jobs = scene.kit.store.work.jobs(kind="deliver", states=("dropped",), peer=str(origin_of(peer.base)))
+    jobs = scene.kit.store.jobs.find(kind="deliver", states=("dropped",), peer=str(origin_of(peer.base)))
     assert [job.problem for job in jobs] == ["refused-by-rule"]
-    assert scene.kit.store.work.count("queued") == 0
+    assert scene.kit.store.jobs.count("queued") == 0
 
 
 async def test_without_a_rule_what_is_queued_is_delivered(scene: Scene) -> None:
@@ -379,14 +379,14 @@ async def test_a_rule_stops_what_is_looked_up_and_passed_on(scene: Scene) -> Non
     stranger = f"{peer.base}/users/stranger"
     peer.actor("stranger")
     await client.submit(scene.kit, scene.alice, {"type": "Note", "content": "x", "to": [stranger]})
-    waiting = {job.kind for job in scene.kit.store.work.jobs(peer=peer.base)}
+    waiting = {job.kind for job in scene.kit.store.jobs.find(peer=peer.base)}
     assert waiting == {"forward", "address"}
     scene.kit.store.peers.save_rule(Rule(id="r", host=DENIED, action=Action.REFUSE), scene.world.clock.now())
     scene.mark()
     await scene.world.drain()
     assert scene.contacted() == []
     assert peer.received == []
-    assert scene.kit.store.work.jobs(peer=peer.base) == []
+    assert scene.kit.store.jobs.find(peer=peer.base) == []
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["stranger", "known"])

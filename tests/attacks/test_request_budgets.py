@@ -225,7 +225,7 @@ async def test_a_wrongly_signed_request_costs_others_next_to_nothing(world: Worl
             await world.drain()
         # Once for all three: what was looked for in vain is not looked for again at once.
         assert len(out(world)) - asked <= (0 if free else A_POST if method == "POST" else A_GET), out(world)[asked:]
-    assert not world.gateways[0].kit.store.work.jobs(states=("queued", "leased", "done", "dead", "dropped"))
+    assert not world.gateways[0].kit.store.jobs.find(states=("queued", "leased", "done", "dead", "dropped"))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

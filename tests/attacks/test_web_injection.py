@@ -343,7 +343,7 @@ def _is_fixed(node: ast.expr, fixed: set[str]) -> bool:
 
 
 # Where the names of columns or parameters, which the source makes up itself, are put into a statement.
-NAMES = {"statements.py": "INSERT INTO statement ({names}) VALUES", "work.py": "WHERE state IN ({marks})"}
+NAMES = {"statements.py": "INSERT INTO statement ({names}) VALUES", "jobs.py": "WHERE state IN ({marks})"}
 
 
 def test_no_statement_of_sql_is_made_of_values() -> None:

@@ -58,9 +58,9 @@ def script(shell: Shell) -> list[tuple[str, ...]]:
         )
     for actor in (follower, peer.actor("eve").id):
         relations.save_follow(actor, "https://gw.example/users/carol", f"{actor}/follow", "pending", now)
-    work = with_open.kit.store.work
+    jobs = with_open.kit.store.jobs
     for _ in range(2):
-        work.add("deliver", {"inbox": f"{peer.base}/inbox", "activity": "x"}, lane="a", peer=peer.base, due=now)
+        jobs.add("deliver", {"inbox": f"{peer.base}/inbox", "activity": "x"}, lane="a", peer=peer.base, due=now)
     with_open.kit.store.close()
     peer.serve_document(f"{peer.base}/notes/1", peer.note(id=f"{peer.base}/notes/1"))
     return [

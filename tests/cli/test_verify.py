@@ -413,5 +413,5 @@ def test_the_store_is_not_changed(shell: Shell) -> None:
     gateway = shell.gateway()
     assert gateway.kit.store.relations.actor(BOB.id) is None
     assert gateway.kit.store.peers.all(NOW) == []
-    assert gateway.kit.store.work.arrival(str(captures.CREATE["id"]), BOB.id) is None
+    assert gateway.kit.store.arrivals.get(str(captures.CREATE["id"]), BOB.id) is None
     gateway.kit.store.close()

@@ -46,7 +46,7 @@ async def arrives(world: World, peer: PlainPeer, document: dict[str, Any], actor
     answer = await peer.post(f"{BASE}/inbox", document, actor)
     assert answer.status_code == 202, answer.text
     await world.drain()
-    row = world.gateways[0].kit.store.work.arrival(document["id"], document["actor"])
+    row = world.gateways[0].kit.store.arrivals.get(document["id"], document["actor"])
     return str(row.outcome) if row is not None else ""
 
 
@@ -58,4 +58,4 @@ def types(peer: PlainPeer) -> list[str]:
 def jobs(home: Gateway) -> list[tuple[str, str | None]]:
     """Return state and problem of every delivery."""
     states = ("queued", "leased", "done", "dead", "dropped")
-    return [(job.state, job.problem) for job in home.kit.store.work.jobs(kind="deliver", states=states)]
+    return [(job.state, job.problem) for job in home.kit.store.jobs.find(kind="deliver", states=states)]

@@ -91,7 +91,7 @@ async def test_an_empty_address_is_for_nobody(world: World, field: str) -> None:
     home, alice = home_of(world)
     sent = await _does(home, alice, type="Note", content="x", **{field: []})
     assert sent.visibility is Visibility.DIRECT
-    assert home.kit.store.work.jobs() == []
+    assert home.kit.store.jobs.find() == []
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(world: World) -> N
     world.board.apps["peer.example"] = picky
     await published(home, alice)
     await world.drain()
-    (job,) = home.kit.store.work.jobs(kind="deliver")
+    (job,) = home.kit.store.jobs.find(kind="deliver")
     assert (job.due - world.clock.now(), job.status) == (timedelta(seconds=7200), 503)
     world.clock.forward(seconds=7199)
     await world.drain()
@@ -205,7 +205,7 @@ async def test_an_activity_that_is_gone_is_dropped(world: World) -> None:
     """A delivery without its activity ends."""
     home, _, _ = await scene(world)
     payload = {"inbox": "https://peer.example/inbox", "activity": "nothing"}
-    home.kit.store.work.add("deliver", payload, lane="x", peer=str(PEER), due=world.clock.now())
+    home.kit.store.jobs.add("deliver", payload, lane="x", peer=str(PEER), due=world.clock.now())
     await world.drain()
     assert jobs(home)[-1] == ("dropped", "activity-gone")
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from gateway.runtime import Gateway
     from gateway.store.accounts import Account
+    from gateway.store.jobs import Job
     from gateway.store.objects import Sent
-    from gateway.store.work import Job
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def _sent(home: Gateway, alice: Account, *to: str, **members: Any) -> Sent
 
 
 def _jobs(home: Gateway) -> list[Job]:
-    return home.kit.store.work.jobs(kind="address", states=STATES)
+    return home.kit.store.jobs.find(kind="address", states=STATES)
 
 
 def _serve(peer: PlainPeer, items: list[Any], kind: str = "Collection", **members: Any) -> None:
@@ -223,7 +223,7 @@ async def test_an_activity_that_is_gone_is_not_addressed(world: World) -> None:
     peer = world.peer()
     sent = await _sent(home, alice, peer.me.id)
     home.kit.store.database.run("DELETE FROM activity WHERE id = :id", id=sent.id)
-    [job] = home.kit.store.work.claim("me", world.clock.now(), 1)
+    [job] = home.kit.store.jobs.claim("me", world.clock.now(), 1)
     await find_recipient(home.kit, job)
     [done] = _jobs(home)
     assert (done.state, done.problem) == ("dropped", "activity-gone")

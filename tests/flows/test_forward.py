@@ -63,7 +63,7 @@ class Scene:
 
 
 def _jobs(home: Gateway) -> list[tuple[str, str]]:
-    jobs = home.kit.store.work.jobs(kind="forward", states=STATES)
+    jobs = home.kit.store.jobs.find(kind="forward", states=STATES)
     return [(job.peer, job.state) for job in jobs]
 
 
@@ -226,9 +226,9 @@ async def test_bytes_that_are_gone_are_not_forwarded(world: World) -> None:
     post = await scene.begin()
     document = scene.reply(post.id)
     payload = {"arrival": document["id"], "actor": scene.dora.me.id, "inbox": f"{scene.erin.me.id}/inbox", "as": ALICE}
-    work = scene.home.kit.store.work
-    work.add("forward", payload, lane="x", peer="https://erin.example", due=world.clock.now())
-    [job] = work.claim("me", world.clock.now(), 1)
+    jobs = scene.home.kit.store.jobs
+    jobs.add("forward", payload, lane="x", peer="https://erin.example", due=world.clock.now())
+    [job] = jobs.claim("me", world.clock.now(), 1)
     await pass_on(scene.home.kit, job)
     assert _jobs(scene.home) == [("https://erin.example", "dropped")]
     assert scene.forwarded == []

@@ -40,12 +40,12 @@ async def test_an_arrival_is_durable_before_it_is_taken(world: World, scheme: st
     document = peer.activity("Like", ALICE)
     found = await received(home, peer, document, scheme=scheme)
     assert (found.outcome, found.type, found.peer) == ("accepted", "Like", "https://peer.example")
-    row = home.kit.store.work.arrival(document["id"], peer.me.id)
+    row = home.kit.store.arrivals.get(document["id"], peer.me.id)
     assert row is not None
     assert json.loads(row.body) == document
     assert all(step["ok"] for step in row.verdict["steps"])
     assert {name for name, _ in row.headers} <= inbound.KEPT_HEADERS
-    assert home.kit.store.work.count() == 1
+    assert home.kit.store.jobs.count() == 1
     assert home.kit.store.peers.get(origin_of(peer.base), world.clock.now()).speaks_rfc9421 is (scheme != "cavage")
 
 
@@ -55,7 +55,7 @@ async def test_a_repeat_is_told_apart(world: World) -> None:
     peer = world.peer()
     document = peer.activity("Like", ALICE)
     assert [(await received(home, peer, document)).outcome for _ in range(2)] == ["accepted", "already-known"]
-    assert home.kit.store.work.count() == 1
+    assert home.kit.store.jobs.count() == 1
 
 
 @pytest.mark.parametrize("kind", ["Delete", "Update"])

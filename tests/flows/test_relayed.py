@@ -85,7 +85,7 @@ async def test_a_proven_activity_may_come_from_anybody(scene: Scene) -> None:
     assert answer.status_code == 202, answer.text
     assert scene.stored(document).owner == scene.bob.me.id
     assert scene.fetches()[before:] == [scene.bob.me.id]
-    row = scene.home.kit.store.work.arrival(document["id"], scene.bob.me.id)
+    row = scene.home.kit.store.arrivals.get(document["id"], scene.bob.me.id)
     assert row is not None
     assert (row.verdict["scheme"], row.verdict["key"]) == ("proof", f"{scene.bob.me.id}#ed25519-key")
 
@@ -191,7 +191,7 @@ async def test_the_bearers_headers_are_not_the_authors_words(scene: Scene) -> No
     document = scene.document()
     assert (await scene.bring(document, headers=(("content-usage", "train-ai=y"),))).status_code == 202
     assert not scene.stored(document).prefs.allows(Category.TRAIN_GEN)
-    row = scene.home.kit.store.work.arrival(document["id"], scene.bob.me.id)
+    row = scene.home.kit.store.arrivals.get(document["id"], scene.bob.me.id)
     assert row is not None
     assert "content-usage" not in dict(row.headers)
 

@@ -288,7 +288,7 @@ async def test_nothing_is_settled_for_a_peer_refused_meanwhile(world: World) -> 
     assert (await peer.post(f"{BASE}/inbox", like)).status_code == 202
     moderate.set_rule(home.kit, "peer.example", Action.REFUSE)
     await world.drain()
-    row = home.kit.store.work.arrival(like["id"], peer.me.id)
+    row = home.kit.store.arrivals.get(like["id"], peer.me.id)
     assert row is not None
     assert row.outcome == "refused"
     assert home.kit.store.relations.interactions(stored.id, "Like") == []
@@ -338,9 +338,6 @@ async def test_a_job_without_its_arrival_ends(world: World) -> None:
     row = home.kit.store.database.one("SELECT payload FROM job WHERE kind = 'settle'")
     assert row is not None
     for payload in (row["payload"], row["payload"].replace(like["id"], "nothing")):
-        home.kit.store.database.run(
-            "INSERT INTO job (kind, lane, peer, payload, due, attempts, state, created)"
-            " VALUES ('settle', 'x', 'x', :payload, 0, 0, 'queued', 0)", payload=payload,
-        )  # fmt: skip
+        home.kit.store.jobs.add("settle", json.loads(payload), lane="x", peer="x", due=home.kit.clock.now())
     await world.drain()
-    assert home.kit.store.work.count("done") == 3
+    assert home.kit.store.jobs.count("done") == 3

@@ -47,7 +47,7 @@ async def test_a_follow_is_kept_together_with_its_delivery(world: World, monkeyp
     monkeypatch.setattr(home.kit.store.relations, "save_follow", full)
     with pytest.raises(StoreError):
         subscribe.follow(home.kit, alice, peer.me.id)
-    assert home.kit.store.work.jobs() == []
+    assert home.kit.store.jobs.find() == []
 
 
 @pytest.mark.parametrize(("answer", "followers"), [("Accept", 1), ("Reject", 0)])
@@ -82,4 +82,4 @@ async def test_nobody_answers_for_an_account_that_is_not_there(world: World) -> 
     subscribe.answer_follow(
         home.kit, "Accept", "https://gw.example/users/nobody", {"id": "f"}, "https://peer.example/u"
     )
-    assert home.kit.store.work.jobs() == []
+    assert home.kit.store.jobs.find() == []

@@ -11,9 +11,9 @@ from world import ManualClock
 from gateway.errors import RemoteUnreachable, StoreError
 from gateway.jobs import worker as module
 from gateway.jobs.retry import MAX_ATTEMPTS
-from gateway.jobs.worker import OTHERS, Worker
+from gateway.jobs.worker import SENDING, Worker
+from gateway.store.jobs import LEASE, Job
 from gateway.store.store import FILE, Store
-from gateway.store.work import LEASE, Job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -44,18 +44,18 @@ class Bench:
             raise ZeroDivisionError(name)
         if name.startswith("refused"):
             raise RemoteUnreachable(name)
-        self.store.work.finish(job.id, self.clock.now())
+        self.store.jobs.finish(job.id, self.clock.now())
         self.done.append(name)
 
     def add(self, name: str, lane: str = "", kind: str = "do") -> None:
-        self.store.work.add(kind, {"name": name}, lane=lane or name, peer="", due=self.clock.now())
+        self.store.jobs.add(kind, {"name": name}, lane=lane or name, peer="", due=self.clock.now())
 
     def hold(self, name: str) -> asyncio.Event:
         self.gates[name] = asyncio.Event()
         return self.gates[name]
 
     def jobs(self) -> dict[str, Job]:
-        return {str(job.payload["name"]): job for job in self.store.work.jobs(states=EVERY)}
+        return {str(job.payload["name"]): job for job in self.store.jobs.find(states=EVERY)}
 
     async def until(self, *names: str) -> None:
         async with asyncio.timeout(5):
@@ -83,11 +83,11 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
 
 async def test_drain_does_everything_that_is_due(bench: Bench) -> None:
     """One-shot commands work until nothing is due; what is due later stays."""
-    for number in range(OTHERS + 3):
+    for number in range(SENDING + 3):
         bench.add(f"job {number}")
-    bench.store.work.add("do", {"name": "later"}, lane="x", peer="", due=bench.clock.now().replace(year=2030))
+    bench.store.jobs.add("do", {"name": "later"}, lane="x", peer="", due=bench.clock.now().replace(year=2030))
     await bench.worker.drain()
-    assert len(bench.done) == OTHERS + 3
+    assert len(bench.done) == SENDING + 3
     assert bench.jobs()["later"].state == "queued"
 
 
@@ -147,12 +147,12 @@ async def test_a_store_that_fails_leaves_the_lease(bench: Bench, monkeypatch: py
         raise StoreError("disk full")
 
     bench.add("poison")
-    monkeypatch.setattr(bench.store.work, "postpone", full)
+    monkeypatch.setattr(bench.store.jobs, "postpone", full)
     await bench.worker.drain()
     assert bench.jobs()["poison"].state == "leased"
     monkeypatch.undo()
     bench.clock.forward(seconds=LEASE.total_seconds())
-    assert [job.attempts for job in bench.store.work.claim("me", bench.clock.now(), 1)] == [2]
+    assert [job.attempts for job in bench.store.jobs.claim("me", bench.clock.now(), 1)] == [2]
 
 
 async def test_the_loop_works_and_wakes(bench: Bench) -> None:
@@ -178,13 +178,13 @@ async def test_the_loop_looks_again_without_a_bell(bench: Bench, monkeypatch: py
 
 async def test_no_more_than_a_few_run_at_once(bench: Bench) -> None:
     """When every hand is full the rest waits, and goes on when one is free."""
-    gates = [bench.hold(f"slow {number}") for number in range(OTHERS)]
-    for number in range(OTHERS):
+    gates = [bench.hold(f"slow {number}") for number in range(SENDING)]
+    for number in range(SENDING):
         bench.add(f"slow {number}")
     bench.add("waits")
     bench.worker.start()
     async with asyncio.timeout(5):
-        while bench.store.work.count("leased") < OTHERS:
+        while bench.store.jobs.count("leased") < SENDING:
             await asyncio.sleep(0)
     bench.bell.set()
     await asyncio.sleep(0)
@@ -196,7 +196,7 @@ async def test_no_more_than_a_few_run_at_once(bench: Bench) -> None:
 async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is locked for a moment does not end the loop."""
     monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
-    claim, calls = bench.store.work.claim, []
+    claim, calls = bench.store.jobs.claim, []
 
     def locked(*args: Any, **options: Any) -> list[Job]:
         calls.append(args)
@@ -204,7 +204,7 @@ async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pyte
             raise StoreError("locked")
         return claim(*args, **options)
 
-    monkeypatch.setattr(bench.store.work, "claim", locked)
+    monkeypatch.setattr(bench.store.jobs, "claim", locked)
     bench.add("job")
     bench.worker.start()
     await bench.until("job")
@@ -241,7 +241,7 @@ async def test_stop_does_not_wait_for_ever(bench: Bench, monkeypatch: pytest.Mon
 async def test_a_new_process_takes_over_at_start(bench: Bench) -> None:
     """What a crashed process held is worked off at the next start, without waiting for the lease."""
     bench.add("held")
-    bench.store.work.claim("the dead one", bench.clock.now(), 1)
+    bench.store.jobs.claim("the dead one", bench.clock.now(), 1)
     bench.worker.start()
     await bench.until("held")
 
@@ -249,7 +249,7 @@ async def test_a_new_process_takes_over_at_start(bench: Bench) -> None:
 async def test_a_lease_that_ran_out_is_taken_over(bench: Bench) -> None:
     """Without a restart the lease's end does the same."""
     bench.add("held")
-    bench.store.work.claim("the dead one", bench.clock.now(), 1)
+    bench.store.jobs.claim("the dead one", bench.clock.now(), 1)
     await bench.worker.drain()
     assert bench.done == []
     bench.clock.forward(seconds=LEASE.total_seconds())

@@ -8,9 +8,9 @@ from typing import Any
 from gateway.activitypub.addressing import Visibility
 from gateway.preferences import Preferences
 from gateway.store.accounts import Account
+from gateway.store.arrivals import ArrivalRow
 from gateway.store.objects import MediaFile, Sent, Stored
 from gateway.store.relations import RemoteActor
-from gateway.store.work import ArrivalRow
 from gateway.urls import origin_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

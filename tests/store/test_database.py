@@ -141,7 +141,7 @@ def test_rows_values_and_nothing(store: Store) -> None:
 
 def test_migrations_are_recorded(store: Store) -> None:
     """The names of what ran are kept, in order."""
-    assert store.database.applied() == ["0001_first", "0002_clients", "0003_bounds"]
+    assert store.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns"]
 
 
 def test_opening_again_migrates_nothing(store: Store, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_opening_again_migrates_nothing(store: Store, tmp_path: Path) -> None:
     put(store, "a")
     store.close()
     again = Store(tmp_path / FILE)
-    assert again.database.applied() == ["0001_first", "0002_clients", "0003_bounds"]
+    assert again.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns"]
     assert keys(again) == ["a"]
     again.close()
 

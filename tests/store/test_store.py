@@ -15,7 +15,7 @@ def _write_everywhere(store: Store) -> None:
     with store.transaction():
         store.accounts.save(account())
         store.peers.seen(PEER, NOW)
-        store.work.add("deliver", {}, lane="a", peer=str(PEER), due=NOW)
+        store.jobs.add("deliver", {}, lane="a", peer=str(PEER), due=NOW)
         raise KeyError
 
 
@@ -23,4 +23,4 @@ def test_one_transaction_spans_all_shelves(store: Store) -> None:
     """An account, a peer and a job are durable together, or not at all."""
     with pytest.raises(KeyError):
         _write_everywhere(store)
-    assert (store.accounts.all(), store.peers.all(NOW), store.work.jobs()) == ([], [], [])
+    assert (store.accounts.all(), store.peers.all(NOW), store.jobs.find()) == ([], [], [])

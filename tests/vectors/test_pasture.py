@@ -69,7 +69,7 @@ async def _outcome(world: World, home: Gateway, peer: PlainPeer, example: dict[s
     if answer.status_code != 202:
         return f"{answer.status_code} {answer.json()['code']}"
     await world.drain()
-    row = home.kit.store.work.arrival(document["id"], peer.me.id)
+    row = home.kit.store.arrivals.get(document["id"], peer.me.id)
     assert row is not None
     return str(row.outcome)
 

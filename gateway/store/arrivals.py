@@ -1,0 +1,73 @@
+"""Arrivals: what was answered 202 is here, byte for byte, until it is settled and its time is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.store.database import dump, from_ms, load, to_ms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalRow:
+    """A verified request that was answered 202."""
+
+    id: str
+    actor: str
+    origin: str
+    inbox: str
+    body: bytes
+    headers: list[tuple[str, str]]
+    verdict: dict[str, Any]
+    received: datetime
+    settled: datetime | None = None
+    outcome: str | None = None
+
+
+class Arrivals:
+    """Rows of ``arrival``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def keep(self, arrival: ArrivalRow) -> bool:
+        """Keep an arrival; False when its actor sent this id already."""
+        return bool(
+            self._db.run(
+                "INSERT INTO arrival VALUES (:id, :actor, :origin, :inbox, :body, :headers, :verdict, :received, NULL, NULL)"
+                " ON CONFLICT (id, actor) DO NOTHING",
+                id=arrival.id, actor=arrival.actor, origin=arrival.origin, inbox=arrival.inbox, body=arrival.body,
+                headers=dump(arrival.headers), verdict=dump(arrival.verdict), received=to_ms(arrival.received),
+            )
+        )  # fmt: skip
+
+    def get(self, arrival_id: str, actor: str) -> ArrivalRow | None:
+        """Return an arrival by activity id and actor: ids are deduplicated among one actor's own."""
+        row = self._db.one("SELECT * FROM arrival WHERE id = :id AND actor = :actor", id=arrival_id, actor=actor)
+        if row is None:
+            return None
+        times: dict[str, Any] = {name: from_ms(row[name]) for name in ("received", "settled")}
+        headers = [(name, value) for name, value in load(row["headers"])]
+        return ArrivalRow(
+            **{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])}
+        )
+
+    def settle(self, arrival_id: str, actor: str, outcome: str, now: datetime) -> None:
+        """Note what an arrival did."""
+        self._db.run(
+            "UPDATE arrival SET settled = :now, outcome = :outcome WHERE id = :id AND actor = :actor",
+            id=arrival_id, actor=actor, outcome=outcome, now=to_ms(now),
+        )  # fmt: skip
+
+    def prune(self, *, bytes_before: datetime, ids_before: datetime) -> int:
+        """Remove the bytes of settled arrivals older than their retention, and ids older still."""
+        gone = self._db.run("DELETE FROM arrival WHERE settled IS NOT NULL AND settled < :t", t=to_ms(ids_before))
+        return gone + self._db.run(
+            "UPDATE arrival SET body = :empty, headers = '[]' WHERE settled IS NOT NULL AND settled < :t AND body <> :empty",
+            t=to_ms(bytes_before), empty=b"",
+        )  # fmt: skip

@@ -1,0 +1,305 @@
+"""Jobs: what must be done, each exactly once in the end, in turns of the peers it is for.
+
+A job that stands behind another one of its lane is ``waiting``; ``queued`` ones may be claimed when they are due, with
+a lease, and end as ``done``, ``dead``, ``dropped`` or ``superseded``. A row of ``turn`` says when a peer has something
+to do next, so that a claim costs the same however much is queued, and for whom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gateway.store.database import dump, from_ms, load, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from gateway.store.database import Database, type_row
+
+LEASE = timedelta(seconds=120)  # three knocks of 30 seconds fit in
+OPEN = ("waiting", "queued", "leased")
+NO_SHARE = 1_000_000
+# Who waits: an arrival to be settled; somebody for one answer; many for the same post. In this order.
+ARRIVALS, PEOPLE, BULK = POOLS = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One piece of work; ``lane`` keeps its order, ``peer`` is the origin it concerns, ``verb`` its activity's type."""
+
+    id: int
+    kind: str
+    pool: int
+    lane: str
+    peer: str
+    verb: str
+    payload: dict[str, Any]
+    due: datetime
+    attempts: int
+    state: str
+    status: int | None
+    problem: str | None
+    created: datetime
+    finished: datetime | None
+
+
+class Jobs:
+    """Rows of ``job`` and ``turn``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(
+        self, kind: str, payload: dict[str, Any], *, lane: str, peer: str, due: datetime, pool: int = PEOPLE,
+        verb: str = "",
+    ) -> None:  # fmt: skip
+        """Queue a job behind what its lane still holds."""
+        with self._db.transaction():
+            [row] = self._db.rows(
+                "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
+                " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0,"
+                " CASE WHEN EXISTS (SELECT 1 FROM job WHERE lane = :lane AND state IN ('waiting', 'queued', 'leased'))"
+                " THEN 'waiting' ELSE 'queued' END, :due) RETURNING state",
+                kind=kind, pool=pool, lane=lane, peer=peer, verb=verb, payload=dump(payload), due=to_ms(due),
+            )  # fmt: skip
+            if row["state"] == "queued":
+                self._touch(pool, peer, to_ms(due))
+
+    def _touch(self, pool: int, peer: str, due: int) -> None:
+        """Let a peer's turn come no later than something is due, unless its circuit is open until then."""
+        self._db.run(
+            "INSERT INTO turn (pool, peer, opens, next) SELECT :pool, :peer, opens,"
+            " CASE WHEN opens > :due THEN opens ELSE :due END FROM (SELECT coalesce(max(until), 0) AS opens"
+            " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
+            " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
+            " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END",
+            pool=pool, peer=peer, due=due,
+        )  # fmt: skip
+
+    def _settle_turn(self, pool: int, peer: str) -> None:
+        """Let a peer's turn come when the first of what is queued is due."""
+        self._db.run(
+            "UPDATE turn SET next = (SELECT CASE WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
+            " WHERE pool = :pool AND peer = :peer AND state = 'queued') WHERE pool = :pool AND peer = :peer",
+            pool=pool, peer=peer,
+        )  # fmt: skip
+
+    def is_sent(self, activity: str, lane: str) -> bool:
+        """Tell whether an activity was queued in a lane, whatever became of it."""
+        rows = self._db.rows("SELECT payload FROM job WHERE lane = :lane AND kind = 'deliver'", lane=lane)
+        return any(load(row["payload"]).get("activity") == activity for row in rows)
+
+    def claim(
+        self, owner: str, now: datetime, limit: int, share: int = NO_SHARE, pools: Sequence[int] = POOLS
+    ) -> list[Job]:
+        """Lease due jobs, peers in turn, the pools in their order.
+
+        Of one peer at most ``share`` of a pool are leased at a time; of one that was not there lately, one. What is
+        for nobody (no peer) is not shared.
+        """
+        taken: list[Job] = []
+        with self._db.transaction():
+            self._free(now)
+            for pool in pools:
+                while len(taken) < limit:
+                    turns = self._db.rows(
+                        "SELECT t.peer, c.origin AS troubled FROM turn t LEFT JOIN circuit c ON c.origin = t.peer"
+                        " AND c.mending > 0 AND t.pool > 0 WHERE t.pool = :pool AND t.next <= :now"
+                        " ORDER BY t.next, t.peer LIMIT :limit",
+                        pool=pool, now=to_ms(now), limit=limit - len(taken),
+                    )  # fmt: skip
+                    if not turns:
+                        break
+                    for turn in turns:
+                        room = 1 if turn["troubled"] else share if turn["peer"] else NO_SHARE
+                        taken += self._take(owner, now, pool, turn["peer"], room, limit - len(taken))
+        return taken
+
+    def _take(self, owner: str, now: datetime, pool: int, peer: str, share: int, limit: int) -> list[Job]:
+        """Lease what a peer may have, and let its next turn come when that is possible."""
+        if limit <= 0:
+            return []
+        leased = self._db.value(
+            "SELECT count(*) FROM job WHERE pool = :pool AND peer = :peer AND state = 'leased'", pool=pool, peer=peer
+        )
+        rows = self._db.rows(
+            "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1"
+            " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND due <= :now"
+            " ORDER BY due, id LIMIT :room) RETURNING *",
+            owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE),
+            room=max(0, min(share - leased, limit)),
+        )  # fmt: skip
+        if leased + len(rows) >= share:
+            # One that ends gives the turn back.
+            self._db.run("UPDATE turn SET next = NULL WHERE pool = :pool AND peer = :peer", pool=pool, peer=peer)
+        else:
+            self._settle_turn(pool, peer)
+        return sorted((_job(row) for row in rows), key=lambda job: job.id)
+
+    def _free(self, now: datetime) -> None:
+        """Queue what a process held that is gone: its lease ran out."""
+        self._requeue(
+            "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' AND lease_until <= :now"
+            " RETURNING pool, peer",
+            now=to_ms(now),
+        )
+
+    def _requeue(self, sql: str, **values: Any) -> int:
+        rows = self._db.rows(sql, **values)
+        for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
+            self._settle_turn(pool, peer)
+        return len(rows)
+
+    def finish(
+        self, job: int, now: datetime, *, state: str = "done", status: int | None = None, problem: str | None = None
+    ) -> None:
+        """End a job; the next one of its lane may be claimed."""
+        with self._db.transaction():
+            rows = self._db.rows(
+                "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
+                " WHERE id = :id RETURNING pool, peer, lane",
+                id=job, state=state, now=to_ms(now), status=status, problem=problem,
+            )  # fmt: skip
+            for row in rows:
+                self._promote(row["lane"])
+                self._settle_turn(row["pool"], row["peer"])
+
+    def _promote(self, lane: str) -> None:
+        """Queue the first that waits in a lane which holds nothing else."""
+        for row in self._db.rows(
+            "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
+            " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting' RETURNING pool, peer, due",
+            lane=lane,
+        ):
+            self._touch(row["pool"], row["peer"], row["due"])
+
+    def postpone(self, job: int, due: datetime, *, status: int | None = None, problem: str | None = None) -> None:
+        """Put a job back for later."""
+        with self._db.transaction():
+            self._requeue(
+                "UPDATE job SET state = 'queued', due = :due, lease_owner = NULL, status = :status, problem = :problem"
+                " WHERE id = :id RETURNING pool, peer",
+                id=job, due=to_ms(due), status=status, problem=problem,
+            )  # fmt: skip
+
+    def supersede(self, lane: str, now: datetime, verb: str | None = None) -> tuple[int, bool]:
+        """End what a lane holds that is not in hand, or its jobs of one verb.
+
+        Return how many, and whether anything of the lane may have reached its peer.
+        """
+        with self._db.transaction():
+            begun = self._db.value(
+                "SELECT count(*) FROM job WHERE lane = :lane AND (attempts > 0 OR state = 'done')", lane=lane
+            )
+            rows = self._db.rows(
+                "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
+                " AND state IN ('waiting', 'queued') AND (:verb = '' OR verb = :verb) RETURNING pool, peer",
+                lane=lane, now=to_ms(now), verb=verb or "",
+            )  # fmt: skip
+            if rows:
+                self._promote(lane)
+            for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
+                self._settle_turn(pool, peer)
+        return len(rows), begun > 0
+
+    def revive(self, job: int, now: datetime) -> bool:
+        """Queue a job that waits, failed or was dropped for now, with its attempts counted afresh."""
+        with self._db.transaction():
+            rows = self._db.rows(
+                "UPDATE job SET state = 'waiting', due = :now, attempts = 0, finished = NULL, problem = NULL"
+                " WHERE id = :id AND (state = 'dead' OR (kind = 'deliver' AND state IN ('waiting', 'queued', 'dropped')))"
+                " RETURNING lane",
+                id=job, now=to_ms(now),
+            )  # fmt: skip
+            for row in rows:
+                self._promote(row["lane"])
+        return bool(rows)
+
+    def drop(self, job: int, now: datetime) -> bool:
+        """Give a waiting delivery up."""
+        found = self.get(job)
+        if found is None or found.kind != "deliver" or found.state not in ("waiting", "queued"):
+            return False
+        self.finish(job, now, state="dropped", problem="dropped-by-admin")
+        return True
+
+    def release_all(self) -> int:
+        """Give back every lease: called at start, when no other process can hold one."""
+        with self._db.transaction():
+            return self._requeue(
+                "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' RETURNING pool, peer"
+            )
+
+    def count(self, *states: str) -> int:
+        """Return how many jobs are in one of the states; without any, how many are not in hand yet."""
+        wanted = states or ("waiting", "queued")
+        return sum(int(self._db.value("SELECT count(*) FROM job WHERE state = :s", s=state) or 0) for state in wanted)
+
+    def get(self, job: int) -> Job | None:
+        """Return a job."""
+        row = self._db.one("SELECT * FROM job WHERE id = :id", id=job)
+        return None if row is None else _job(row)
+
+    def find(
+        self, *, kind: str | None = None, states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500
+    ) -> list[Job]:
+        """Return jobs in some states, oldest first."""
+        marks = ", ".join(f":s{index}" for index in range(len(states)))
+        rows = self._db.rows(
+            f"SELECT * FROM job WHERE state IN ({marks}) AND (:kind IS NULL OR kind = :kind)"  # noqa: S608 - only parameter names are put in
+            " AND (:peer IS NULL OR peer = :peer) ORDER BY id LIMIT :limit",
+            kind=kind, peer=peer, limit=limit, **{f"s{index}": state for index, state in enumerate(states)},
+        )  # fmt: skip
+        return [_job(row) for row in rows]
+
+    def arrivals_waiting(self, most: int) -> int:
+        """Return how many arrivals wait to be settled, counted up to ``most``."""
+        return int(
+            self._db.value(
+                "SELECT count(*) FROM (SELECT 1 FROM job WHERE pool = 0 AND state IN ('waiting', 'queued')"
+                " LIMIT :most) held",
+                most=most,
+            )
+        )  # fmt: skip
+
+    def drop_for_peer(self, peer: str, now: datetime, problem: str, state: str = "dropped") -> int:
+        """End every open delivery to an origin."""
+        with self._db.transaction():
+            rows = self._db.rows(
+                "UPDATE job SET state = :state, finished = :now, problem = :problem, lease_owner = NULL"
+                " WHERE peer = :peer AND kind = 'deliver' AND state IN ('waiting', 'queued', 'leased') RETURNING lane",
+                peer=peer, now=to_ms(now), problem=problem, state=state,
+            )  # fmt: skip
+            for lane in {row["lane"] for row in rows}:
+                self._promote(lane)
+            for pool in POOLS:
+                self._settle_turn(pool, peer)
+        return len(rows)
+
+    def hold(self, peer: str, until: datetime | None) -> None:
+        """Let nothing go out to a peer before a moment, or let it have its turn again."""
+        with self._db.transaction():
+            self._db.run(
+                "UPDATE turn SET opens = :opens WHERE peer = :peer AND pool > 0",
+                peer=peer, opens=0 if until is None else to_ms(until),
+            )  # fmt: skip
+            for pool in (PEOPLE, BULK):
+                self._settle_turn(pool, peer)
+
+    def prune(self, before: datetime) -> int:
+        """Remove jobs that ended before a moment, and turns in which nobody has anything to do."""
+        gone = self._db.run("DELETE FROM job WHERE finished < :t", t=to_ms(before))
+        self._db.run(
+            "DELETE FROM turn WHERE next IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.pool = turn.pool"
+            " AND j.peer = turn.peer AND j.state IN ('queued', 'leased'))"
+        )
+        return gone
+
+
+def _job(row: type_row) -> Job:
+    times: dict[str, Any] = {name: from_ms(row[name]) for name in ("due", "created", "finished")}
+    names = ("id", "kind", "pool", "lane", "peer", "verb", "attempts", "state", "status", "problem")
+    return Job(**{name: row[name] for name in names}, **times, payload=load(row["payload"]))
