@@ -20,10 +20,15 @@ MAX_STYLED = 40  # formatting tags with attributes in one text; with more of the
 _TAG_START = re.compile(r"</?[A-Za-z]")
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 # Formatting elements are opened anew in every paragraph that follows while they are open (HTML, 13.2.4.3): three of a
-# kind at most when they are alike, each of them when their attributes differ. <a> is not: one ends the one before.
-_STYLED = re.compile(
-    r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\t\n\f\r /][^>]*", re.ASCII | re.IGNORECASE
-)
+# kind at most when they are alike, each of them when their attributes differ, and of <a> the last.
+_FORMATTING = "b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
+_STYLED = re.compile(rf"<({_FORMATTING})[\t\n\f\r /][^>]*", re.ASCII | re.IGNORECASE)
+_PLAIN = re.compile(rf"<({_FORMATTING})>", re.ASCII | re.IGNORECASE)
+_LINK = re.compile(r"<a[\t\n\f\r />][^>]*", re.ASCII | re.IGNORECASE)
+ALIKE = 3
+MAX_OPENED = 300_000  # elements that may come of the HTML of one document: a hundred milliseconds
+MAX_OPENED_LENGTH = 4_000_000  # characters of them
+MOST_GROWTH, GROWTH_FREE = 3, 10_000  # times the length, and characters: what links are given besides
 TAGS = {
     "a", "b", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "i", "li", "ol", "p", "pre", "q", "rb",
     "rp", "rt", "rtc", "ruby", "s", "span", "strong", "sub", "sup", "u", "ul",
@@ -44,6 +49,7 @@ _CLEANER = nh3.Cleaner(
     link_rel="nofollow noopener noreferrer ugc",
     strip_comments=True,
 )
+_BREAK = re.compile(r"<(?:br|/p|/li|/h\d)[^<>]*>")
 _TEXT_ONLY = nh3.Cleaner(tags=set())
 _WORD = re.compile(
     r"(?P<url>https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]])"
@@ -54,14 +60,21 @@ _WORD = re.compile(
 
 def clean(remote: str) -> str:
     """Return remote HTML without scripts, styles, forms, images or trackers; as plain text when it is all tags."""
-    return _clean(remote, MAX_TAGS)
+    return _Budget().clean(remote)
 
 
-def _clean(remote: str, tags: int) -> str:
-    text = remote[:MAX_HTML]
-    if _tags_in(text) > tags:
-        return html.escape(html.unescape(_TAG.sub(" ", text)))
-    return _CLEANER.clean(_unstyled(text))
+def _without_tags(text: str) -> str:
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
+def _opened(text: str) -> tuple[int, int]:
+    """Return how many elements a parser can open anew for the tags of ``text``, and their length, at most."""
+    styled = [len(match[0]) for match in _STYLED.finditer(text)]
+    kinds = {match[1].lower() for match in _PLAIN.finditer(text)}
+    link = max((len(match[0]) for match in _LINK.finditer(text)), default=0)
+    tags = _tags_in(text)
+    elements = len(styled) + ALIKE * len(kinds) + (link > 0)
+    return tags * elements, tags * (sum(styled) + ALIKE * len(kinds) * len("<strong></strong>") + 2 * link)
 
 
 def _unstyled(text: str) -> str:
@@ -76,15 +89,28 @@ def _tags_in(text: str) -> int:
 
 @dataclass(slots=True)
 class _Budget:
-    """How many tags the HTML of one document may still have: the parser's work grows with the square of their depth."""
+    """How much the HTML of one document may still make a parser do."""
 
     tags: int = MAX_TAGS_IN_ALL
+    opened: int = MAX_OPENED
+    length: int = MAX_OPENED_LENGTH
 
-    def clean(self, text: str) -> str:
+    def takes(self, text: str) -> bool:
+        """Tell whether a parser may have ``text``, and count it."""
+        tags, (opened, length) = _tags_in(text), _opened(text)
+        if tags > min(self.tags, MAX_TAGS) or opened > self.opened or length > self.length:
+            return False
+        self.tags, self.opened, self.length = self.tags - tags, self.opened - opened, self.length - length
+        return True
+
+    def clean(self, remote: str) -> str:
         """Clean one piece within what is left."""
-        cleaned = _clean(text, min(self.tags, MAX_TAGS))
-        self.tags = max(0, self.tags - _tags_in(text[:MAX_HTML]))
-        return cleaned
+        text = _unstyled(remote[:MAX_HTML])
+        if self.takes(text):
+            cleaned = _CLEANER.clean(text)
+            if len(cleaned) <= MOST_GROWTH * len(text) + GROWTH_FREE:
+                return cleaned
+        return html.escape(_without_tags(text))
 
 
 def clean_document(document: Mapping[str, object]) -> dict[str, object]:
@@ -122,10 +148,10 @@ def _clean_inside(value: object, budget: _Budget) -> object:
 
 def plain(remote: str) -> str:
     """Return the text of HTML without any markup, whitespace folded."""
-    text = re.sub(r"<(?:br|/p|/li|/h\d)[^<>]*>", " ", remote[:MAX_HTML])
-    if _tags_in(text) > MAX_TAGS:
-        return " ".join(html.unescape(_TAG.sub(" ", text)).split())
-    return " ".join(html.unescape(_TEXT_ONLY.clean(_unstyled(text))).split())
+    text = _unstyled(_BREAK.sub(" ", remote[:MAX_HTML]))
+    if not _Budget().takes(text):
+        return _without_tags(text)
+    return " ".join(html.unescape(_TEXT_ONLY.clean(text)).split())
 
 
 def mentions_in(text: str) -> list[str]:

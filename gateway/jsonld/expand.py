@@ -18,7 +18,7 @@ MAX_NODES = 1_000  # values in what is expanded; each costs about twenty microse
 MAX_CONTEXT_ENTRIES = 300
 MAX_BASE = 2_048
 MAX_SCOPED = 32  # nodes of types that bring a context of their own
-MAX_CONTEXT_URLS = 12  # a bundled context costs about two milliseconds each time it is applied
+MAX_CONTEXT_URLS = 8  # the bundled contexts that pyld can hold ready at once; one more, and each takes a millisecond
 GRAPH_KEYS = frozenset({"@graph", "@included", "@reverse"})
 _KEYWORD = re.compile(r"@[a-zA-Z]+$")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from gateway.jsonld.expand import expand
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 MAX_MEMBERS = 250  # of one node; the public corpora have 70 at most
 MAX_READ = 200  # values under the members that are looked for, JSON literals apart
 NO_NODE = frozenset({"@set", "@list", "@value"})  # what has one of them is no node
+# With a number that nobody can guess: a context may put text of its own into values.
 _MARK = "urn:gateway:member:"
-_MARKED = re.compile(rf"{_MARK}(\d+):")
+_MARKED = re.compile("gateway:member:([0-9a-f]{16}):")  # a prefix may stand for the rest
 
 
 def members(
@@ -38,7 +40,8 @@ def members(
     context = node.get("@context")
     if _nests(node):  # members of a member are the node's own then
         return _under(iris, expand(node, contexts))
-    sketch = {name: _sketched(name, node[name], number) for number, name in enumerate(names)}
+    marks = {secrets.token_hex(8): name for name in names}
+    sketch = {name: _sketched(name, node[name], f"{_MARK}{mark}:") for mark, name in marks.items()}
     found = _under(iris, expand({**sketch, "@context": context}, contexts))
     if found is None or not found:
         return found
@@ -46,11 +49,11 @@ def members(
     read: dict[str, object] = {}
     for iri, values in found.items():
         for value in values:
-            marks = [names[int(number)] for number in _MARKED.findall(json.dumps(value))]
+            marked = [marks[mark] for mark in _MARKED.findall(json.dumps(value)) if mark in marks]
             if value.get("@type") == "@json":
-                literal.setdefault(iri, []).extend(_json_literal(node[name]) for name in marks)
+                literal.setdefault(iri, []).extend(_json_literal(node[name]) for name in marked)
             else:
-                read.update({name: node[name] for name in marks})
+                read.update({name: node[name] for name in marked})
     if sum(1 for _ in _walk(read)) > MAX_READ:
         return None
     expanded = _under(iris, expand({**read, "@context": context}, contexts)) if read else {}
@@ -60,9 +63,9 @@ def members(
     return {iri: values for iri, values in both.items() if values}
 
 
-def _sketched(name: str, value: object, number: int) -> object:
+def _sketched(name: str, value: object, mark: str) -> object:
     """Return a mark for a value; a keyword keeps a value that is text, because not every text is one it may have."""
-    return value if name.startswith("@") and isinstance(value, str) else f"{_MARK}{number}:"
+    return value if name.startswith("@") and isinstance(value, str) else mark
 
 
 def _json_literal(value: object) -> dict[str, Any]:

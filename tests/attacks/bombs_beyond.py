@@ -118,6 +118,7 @@ def _deep(depth: int) -> list[Any]:
     return nested
 
 
+THREE_OF_EACH = "".join(f"<{kind}>" * 3 for kind in "b big code em font i s small strong tt u".split())
 HTML: dict[str, str] = {
     "<b> nested": "<b>" * 100_000,
     "<b> nested, 60 KB": "<b>" * 20_000,
@@ -127,6 +128,9 @@ HTML: dict[str, str] = {
     "<b> carried into paragraphs": "<p>" + _bold(1_000) + "<p>x" * 1_000,
     "<b> carried, fewer than 2,000 tags": "<p>" + _bold(1_000) + "<p>x" * 990,
     **{f"{form} carried": f"<p>{_bold(990, form)}" + "<p>x" * 990 for form in ODD_TAGS},
+    "<a> carried with its address": "<p><a href='http://x.example/" + "a" * 84_000 + "'>" + "<p>x" * 3_800,
+    "<a> carried, shorter": "<p><a href='http://x.example/" + "a" * 2_000 + "'>" + "<p>x" * 1_900,
+    "three of each kind carried": "<p>" + THREE_OF_EACH + _bold(40, "<i a{n}>") + "<p>x" * 3_800,
     "start tags without an end": "<b a" * 25_000,
     "<b> carried into table rows": "<table>" + _bold(900) + "<tr>x" * 1_000,
     "<b> carried into many paragraphs": "<p>" + _bold(4_000) + "<p>x" * 14_000,
@@ -156,6 +160,9 @@ HTML: dict[str, str] = {
 TEXTS: dict[str, Recipe] = {f"content: {name}": _create(content=text) for name, text in HTML.items()} | {
     "content: ten times the most": _create(contentMap=languages(10, _html("<li><ul>"))),
     "content: seven times carried": _create(contentMap=languages(7, "<p>" + _bold(500) + "<p>x" * 500)),
+    "content: four times three of each": _create(
+        contentMap=languages(4, "<p>" + THREE_OF_EACH + _bold(40, "<i a{n}>") + "<p>x" * 3_800)
+    ),
     "content: forty times carried": _create(contentMap=languages(40, "<p>" + _bold(99) + "<p>x" * 99)),
     "content: ten times ends of nothing": _create(contentMap=languages(10, "<span>" * 700 + "</x>" * 22_000)),
     "content: ten times <div>": _create(contentMap=languages(10, _html("<div>"))),
@@ -295,6 +302,15 @@ CONTEXTS: dict[str, Recipe] = {
     "contexts: few, and as many values as are expanded, for every picture": _shown(
         {"@context": [AS2, terms(200), RENAMED]}, both=True,
         each={"contentUsage": NO, "tag": [{"type": "Hashtag", "name": "#a"}] * 80},
+    ),
+    "contexts: one address under three names, for every picture": _shown(
+        {"@context": [*[AS2, f"{AS2}#", AS2.replace("https", "http")] * 2, ALIASED]}, each={"c": NO}
+    ),
+    "contexts: many names, for every picture": _shown(
+        {"@context": [*[{f"t{n}": f"https://x.example/{n}"} for n in range(60)], ALIASED]}, each={"c": NO}
+    ),
+    "contexts: a value that is a mark": _create(
+        {"@context": [AS2, {"c": {"@id": f"{AIU}contentUsage", "@type": "urn:gateway:member:999:"}}]}, c=NO
     ),
     "contexts: relative names": _renamed(1, to=["../" * 150 + str(n) for n in range(900)]),
     "contexts: a far base": _create(

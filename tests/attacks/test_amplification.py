@@ -399,7 +399,7 @@ async def _faster_than_it_is_worked_off(scene: Scene) -> None:
     scene.kit.store.database.run(
         "INSERT INTO job (kind, pool, lane, peer, payload, due, attempts, state, created)"
         " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
-        " SELECT 'settle', 0, 'in https://w' || i || '.example', 'https://w' || i || '.example', '{}', :due, 0, 'queued',"
+        " SELECT 'settle', 0, 'in ' || i, 'https://w' || i || '.example', '{}', :due, 0, 'queued',"
         " :due FROM n",
         many=WAITING, due=int(scene.world.clock.now().timestamp() * 1000),
     )  # fmt: skip
