@@ -57,7 +57,7 @@ def normalise_host(text: str) -> str:
 
     Raises BadUrl for anything with user info, port, path or impossible labels.
     """
-    host = text.strip()
+    host = text.strip(" \t")  # other blanks are no blanks in a header, nor in a URL
     if host.startswith("[") and host.endswith("]"):
         if ":" not in host or "%" in host:  # only IPv6 stands in brackets, and a zone means nothing elsewhere
             raise BadUrl(f"not an IPv6 literal: {text!r}")
@@ -127,6 +127,12 @@ def same_origin(first: object, second: object) -> bool:
     """Tell whether both are http(s) URLs of one origin."""
     one = try_origin(first)
     return one is not None and one == try_origin(second)
+
+
+def normalised(url: object) -> str | None:
+    """Return an http(s) URL with its origin in normal form and no fragment, or None when it is none."""
+    origin = try_origin(url)
+    return None if origin is None else f"{origin}{request_target(without_fragment(str(url)))}"
 
 
 def without_fragment(url: str) -> str:

@@ -68,6 +68,7 @@ class Known:
     undone_activity: Mapping[str, str] | None = None
     fetched: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     unavailable: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()  # ids of fetched documents that their authors deleted
     sender_document: Mapping[str, object] | None = None
     moved_lately: bool = False
     follows_sender: bool = False
@@ -274,8 +275,17 @@ def _answered(activity: Activity, known: Known) -> list[Effect]:
 
 def _create(activity: Activity, known: Known) -> list[Effect]:
     stored = known.stored
-    if stored is not None:
+    if stored is None:
+        return _keep(activity, known, is_update=False)
+    if stored.deleted or stored.local or stored.owner == activity.actor:
         return [Ignore("gone" if stored.deleted else "already-known")]
+    # Two of one origin claim the same id: what stands at it says whose it is.
+    if not same_origin(stored.id, activity.actor) or stored.id in known.unavailable:
+        return [Ignore("already-known")]
+    if stored.id not in known.fetched:
+        return [Fetch(stored.id)]
+    if not is_owned(known.fetched[stored.id], activity.actor):
+        return [Ignore("already-known")]
     return _keep(activity, known, is_update=False)
 
 
@@ -395,6 +405,8 @@ def _announced(activity: Activity, known: Known, record: RecordInteraction) -> l
     found, author = id_of(document.get("id")), only_id(document.get("attributedTo"))
     if found is None or author is None or not same_origin(author, found) or not is_owned(document, author):
         return [Ignore("not-the-author")]
+    if found in known.gone:
+        return [Ignore("gone")]
     visibility = visibility_of(document)
     if type_of(document) not in OBJECT_TYPES or not visibility.is_open:
         return [Ignore("not-announceable")]

@@ -17,6 +17,7 @@ from gateway.carriers.reading import EMPTY, Problem, Reading, Source
 from gateway.jsonld.contexts import AS2
 from gateway.jsonld.terms import TwoReadings, Vocabulary, read_node
 from gateway.preferences import Declarant, Preferences, Scope, Statement, Subject, agreeing, combined
+from gateway.urls import normalised
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,6 +38,7 @@ ACTOR_TERMS: Mapping[str, object] = {
 }
 OBJECT_TERMS: Mapping[str, object] = {"sensitive": "as:sensitive", "Hashtag": "as:Hashtag"}
 MAX_ATTACHMENTS = 32
+MAX_NODES = 5_000  # of a document that may speak about something of ours
 
 
 def context_for(*, actor: bool = False) -> list[object]:
@@ -83,9 +85,25 @@ class Reader:
         readings = read_node(document, path, WORDS, self.contexts)
         source = Source(subject=subject, declared_by=declared_by, observed_at=self.observed_at, asserted_at=asserted_at)
         plain = jsonld_terms.parse(_values(readings.plain), source)
-        if readings.is_plain or not (readings.plain or readings.expanded):
+        if readings.is_plain or not (readings.plain or readings.expanded or readings.loose):
             return plain
-        return self._stricter(plain, jsonld_terms.parse(_values(readings.expanded or {}), source), readings, source)
+        expanded = jsonld_terms.parse(_values(readings.expanded or {}), source)
+        read = self._stricter(plain, expanded, readings, source)
+        return read + self._refused(read, readings, source) if readings.loose else read
+
+    def _refused(self, read: Reading, readings: TwoReadings, source: Source) -> Reading:
+        """Return each further no that stands in a form which its term does not have; a yes there is none."""
+        known = combined(read.statements, at=self.observed_at)
+        found = jsonld_terms.parse(_values(readings.loose), source).statements
+        kept = [
+            replace(s, prefs=refused)
+            for s in found
+            if (refused := Preferences({c: p for c, p in s.prefs.items() if p == "n" and not known.disallows(c)}))
+        ]
+        if not kept:
+            return EMPTY
+        detail = f"{source.subject.ref}: {sorted(readings.loose)}"[:200]
+        return Reading(statements=tuple(kept), problems=(Problem(carrier="json-ld", code="odd-value", detail=detail),))
 
     def _stricter(self, plain: Reading, expanded: Reading, readings: TwoReadings, source: Source) -> Reading:
         """Keep every no of both readings, and a yes only where both read it."""
@@ -175,23 +193,29 @@ def mentions_of(document: Mapping[str, object], ids: Mapping[str, object]) -> li
     The terms on an Announce, Create or Update are, by definition, those of its object.
     """
     found = []
-    for path, node in nodes(document):
-        own = node.get("id")
-        if isinstance(own, str) and own in ids:
-            found.append((path, own))
-        elif (target := _spoken_about(node)) in ids and target is not None:
-            found.append((path, target))
+    for path, node in nodes(document, MAX_NODES):
+        about = next((url for url in spoken_about(node) if url in ids), None)
+        if about is not None:
+            found.append((path, about))
     return found
 
 
-def _spoken_about(node: Mapping[str, object]) -> str | None:
-    if type_of(node) in ("Announce", "Create", "Update"):
-        targets = ids_of(node.get("object"))
-        return targets[0] if len(targets) == 1 else None
-    url = node.get("url")
-    if not isinstance(url, str) or "/media/" not in url:
-        return None
-    return url if type_of(node) in ("Document", "Image", "Video", "Audio") else None
+def spoken_about(node: Mapping[str, object]) -> list[str]:
+    """Return what a node may be about, each address in its one normal form: itself, else its object or its file."""
+    own = node.get("id", node.get("@id"))
+    kinds = {str(kind).removeprefix("as:").removeprefix(f"{AS2}#") for kind in _listed(node, "type", "@type")}
+    targets: list[object] = [own]
+    if kinds & {"Announce", "Create", "Update"}:
+        objects = ids_of(node.get("object")) or [str(one) for one in _listed(node.get("object"), "@id")]
+        targets += objects if len(objects) == 1 else []
+    elif kinds & {"Document", "Image", "Video", "Audio"}:
+        targets += [url for url in ids_of(node.get("url")) if "/media/" in url]
+    return [normal for url in targets if isinstance(url, str) and (normal := normalised(url)) is not None]
+
+
+def _listed(node: object, *names: str) -> list[object]:
+    found = [node[name] for name in names if name in node] if isinstance(node, Mapping) else []
+    return [one for value in found for one in (value if isinstance(value, list) else [value])]
 
 
 __all__ = ["EMPTY", "Reader", "context_for", "label", "mentions_of", "with_context"]

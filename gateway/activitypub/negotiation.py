@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.jsonld.contexts import AS2
 
+_TCHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = rf'{_TCHARS}|"(?:[^"\\]|\\.)*"'
+_PARAMETER = re.compile(rf";[ \t]*(?:({_TCHARS})=({_VALUE}))?")
+_MEDIA_TYPE = re.compile(
+    rf"[ \t]*(?P<media>{_TCHARS}/{_TCHARS})[ \t]*(?P<parameters>(?:;[ \t]*(?:{_TCHARS}=(?:{_VALUE})[ \t]*)?)*)"
+)
 _JSON = ("application/activity+json", "application/json", "application/ld+json")
 
 
@@ -41,10 +49,17 @@ def is_activity_type(content_type: str) -> bool:
     ``application/ld+json`` counts only with the AS2 profile among its profiles: user uploads must
     never pass for actors (GHSA-jhrq-qvrm-qr36).
     """
-    if "," in content_type:
+    parsed = _MEDIA_TYPE.fullmatch(content_type)
+    if parsed is None:
         return False
-    ranges = _ranges(content_type)
-    media, parameters, _ = ranges[0]
+    parameters: dict[str, str] = {}
+    for name, value in filter(any, _PARAMETER.findall(parsed["parameters"])):
+        if name.lower() in parameters:
+            return False  # one reader takes the first, another the last
+        parameters[name.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", ""):
+        return False
+    media = parsed["media"].lower()
     if media == "application/activity+json":
         return True
     return media == "application/ld+json" and AS2 in parameters.get("profile", "").split()

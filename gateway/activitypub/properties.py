@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 from gateway.jsonld.contexts import AS2, PUBLIC
@@ -61,9 +62,9 @@ def hashtags_of(document: Mapping[str, object]) -> list[str]:
 
 def nodes(document: object, limit: int = 500) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, object]]]:
     """Yield (path, node) for every object inside ``document``, the outermost first; contexts left out."""
-    waiting: list[tuple[tuple[str | int, ...], object]] = [((), document)]
+    waiting: deque[tuple[tuple[str | int, ...], object]] = deque([((), document)])
     while waiting and limit > 0:
-        path, value = waiting.pop(0)
+        path, value = waiting.popleft()
         if isinstance(value, Mapping):
             limit -= 1
             yield path, value

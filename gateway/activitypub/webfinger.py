@@ -10,6 +10,7 @@ from gateway.urls import normalise_host
 
 SITE_ACTOR_REL = "https://www.w3.org/ns/activitystreams#Service"
 JRD = "application/jrd+json"
+MAX_PORT = 65_535
 
 
 def account_of(resource: str) -> tuple[str, str] | None:
@@ -19,6 +20,8 @@ def account_of(resource: str) -> tuple[str, str] | None:
     name, at, host = resource[5:].removeprefix("@").partition("@")
     try:
         plain, colon, port = host.partition(":")
+        if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= MAX_PORT):
+            raise BadInput(f"not an account: {resource[:100]!r}")
         normal = normalise_host(plain) + (f":{int(port)}" if colon else "")
     except (BadUrl, ValueError) as error:
         raise BadInput(f"not an account: {resource[:100]!r}") from error

@@ -13,9 +13,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.errors import BadInput, HeadersTooLarge
+from gateway.errors import BadInput, HeadersTooLarge, WrongHost
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,6 +60,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _asks_nothing: ClassVar[OrderedDict[BoundedProtocol, None]] = (
         OrderedDict()
     )  # no whole request in hand, oldest first
+    _sends: ClassVar[OrderedDict[BoundedProtocol, None]] = OrderedDict()  # a body, since the longest first
+    _answering: RequestResponseCycle | None = None  # the request that is being answered; others may wait behind it
+    _deaf = False  # what comes is not listened to any more; the answer in hand is the last
     _in_head = True
     _completed = False
     _head = 0
@@ -76,16 +79,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self.app = partial(_answered, self.app)
         self._asks_nothing[self] = None
         if len(self.connections) > MAX_CONNECTIONS:
-            crowd = next(iter(self._asks_nothing))
-            del self._asks_nothing[crowd]
-            crowd.transport.close()
+            self._make_room()
         self._wait(HEAD_SECONDS)
+
+    def _make_room(self) -> None:
+        """Close whoever asks for nothing the longest, else whoever has been sending a body the longest."""
+        idle = next(iter(self._asks_nothing))
+        longest = idle if idle is not self else next(iter(self._sends), idle)
+        longest.transport.close()
+        longest._forget()  # noqa: SLF001 - another of us
+
+    def _forget(self) -> None:
+        self._asks_nothing.pop(self, None)
+        self._sends.pop(self, None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its deadlines."""
         self._stop_waiting()
         self.resume_writing()
-        self._asks_nothing.pop(self, None)
+        self._forget()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -135,11 +147,22 @@ class BoundedProtocol(HttpToolsProtocol):
         """Hand the request on and wait for its body."""
         if self._is_ending():
             return
+        if self.url.startswith((b"http:", b"https:")) and not self._names_its_host():
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, WrongHost.code)
+            return
         self._in_head = False
-        self._asks_nothing.pop(self, None)
+        self._forget()
+        self._sends[self] = None
         self._wait(BODY_SECONDS)
         super().on_headers_complete()
+        if self._answering is None or self._answering.response_complete:
+            self._answering = self.cycle
         self.cycle.transport = _Transport(self.transport, self._hang_up)  # type: ignore[assignment]  # what a cycle uses
+
+    def _names_its_host(self) -> bool:
+        """Tell whether a target with a host in it (RFC 9112, section 3.2.2) names the one of the Host field."""
+        authority = self.url.partition(b"://")[2].partition(b"/")[0]
+        return authority.lower() in [value.strip().lower() for name, value in self.headers if name == b"host"]
 
     def on_body(self, body: bytes) -> None:
         """Count the body."""
@@ -153,11 +176,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_ending():
             return
         self._stop_waiting()
+        self._sends.pop(self, None)
         self._in_head, self._head, self._completed = True, 0, True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Let the connection count as idle when nothing else was asked."""
+        self._answering = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if not self.transport.is_closing() and not self.pipeline:
             self._asks_nothing[self] = None
@@ -188,7 +213,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _is_ending(self) -> bool:
-        return self._lingering is not None or self.transport.is_closing()
+        return self._deaf or self._lingering is not None or self.transport.is_closing()
 
     def pause_writing(self) -> None:
         """Wait for the other side to read, but not for ever."""
@@ -235,6 +260,12 @@ class BoundedProtocol(HttpToolsProtocol):
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(document)}\r\nconnection: close\r\n\r\n"
         )
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        answering = self._answering
+        if answering is not None and answering is not self.cycle and not answering.response_complete:
+            # Something was asked before this: it gets its answer, and nothing follows.
+            self.pipeline.clear()
+            self._deaf, answering.keep_alive = True, False
+            return
+        if answering is None or not answering.response_started:
             self.transport.write(head.encode("ascii") + document)
         self._linger()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from gateway.activitypub.labels import mentions_of
-from gateway.activitypub.properties import id_of, nodes
+from gateway.activitypub.labels import MAX_NODES, mentions_of, spoken_about
+from gateway.activitypub.properties import nodes
 from gateway.carriers.reading import Source
+from gateway.errors import MalformedDocument
 from gateway.flows.moderate import stop_deliveries
 from gateway.jsonld import strict
 from gateway.policy.contradiction import contradictions
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from gateway.store.peers import Evidence
 
 
-MAX_MENTIONS = 8  # nodes of one document that are judged
+MAX_MENTIONS = 32  # nodes of one document that speak about something of ours; nobody needs more than two
+MAX_CANDIDATES = 256
 MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
 
 
@@ -43,15 +45,17 @@ def judge_labels(kit: Kit, document: Mapping[str, object], verdict: Verdict, req
 def contradictions_in(kit: Kit, document: Mapping[str, object], speaker: Declarant) -> list[dict[str, object]]:
     """Return every explicit opposite that a document states about one of our own objects."""
     candidates = {
-        str(value)
-        for _, node in nodes(document)
-        for value in (node.get("id"), node.get("url"), id_of(node.get("object")))
-        if isinstance(value, str) and value.startswith(f"{kit.base}/")
+        url for _, node in nodes(document, MAX_NODES) for url in spoken_about(node) if url.startswith(f"{kit.base}/")
     }
+    if len(candidates) > MAX_CANDIDATES:
+        raise MalformedDocument(f"{len(candidates)} things of ours in one document")
     asked = kit.store.objects.owned_local_ids(candidates)
     reader = kit.reader()
     found: list[dict[str, object]] = []
-    for path, ref in mentions_of(document, asked)[:MAX_MENTIONS]:
+    mentions = mentions_of(document, asked) if asked else []
+    if len(mentions) > MAX_MENTIONS:
+        raise MalformedDocument(f"{len(mentions)} words about what is ours in one document")
+    for path, ref in mentions:
         source = Source(
             subject=Subject(scope=Scope.OBJECT, ref=ref), declared_by=speaker, observed_at=reader.observed_at
         )

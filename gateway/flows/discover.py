@@ -53,7 +53,7 @@ async def answer_at(kit: Kit, url: str, *, as_actor: str | None = None) -> tuple
 
 def read(answer: Answer) -> dict[str, object]:
     """Return the ActivityStreams document of an answer; raise RemoteAnswer when it is none."""
-    if not is_activity_type(answer.header("content-type") or ""):
+    if not is_activity_type(answer.only("content-type") or ""):
         raise RemoteAnswer(f"{answer.url} is no ActivityStreams document", remote_status=answer.status)
     try:
         document = strict.read_object(answer.body)
@@ -129,6 +129,6 @@ async def key_by_id(kit: Kit, wanted: str, *, scheme: str | None = None) -> Remo
     hint = owner.owner_hint(document)
     if hint is None or not same_origin(hint, wanted) or not same_origin(answer.url, wanted):
         raise RemoteAnswer(f"{wanted} names no owner on its own origin", remote_status=200)
-    if hint == answer.url == url and document.get("id") == url and "inbox" in document:
+    if hint == answer.url == url and document.get("id") == url and owner.is_actor(document):
         return keep_actor(kit, document)
     return await actor_at(kit, hint, purpose=KEY, scheme=scheme)

@@ -14,7 +14,7 @@ from gateway.flows.pacing import count_bytes
 from gateway.net import allowance
 from gateway.net.purpose import ACTOR, KEY
 from gateway.signatures import cavage, message
-from gateway.urls import origin_of, same_origin
+from gateway.urls import normalised, origin_of, same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ async def fetch(
 
 def memory_of(url: str, scheme: str | None = None, as_actor: str | None = None) -> str:
     """Return under which key a failure is remembered."""
-    return " ".join(filter(None, (as_actor, scheme, url)))
+    return " ".join(filter(None, (as_actor, scheme, normalised(url) or url)))
 
 
 def elsewhere(kit: Kit, start: Origin | None, origin: Origin) -> None:

@@ -83,7 +83,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         decision = decision_about(kit, origin)
         if decision.refuses:
             raise refused(kit, origin, decision)
-    kept = _keep(kit, request, activity_id, verdict, bearer)
+    kept = _keep(kit, request, activity_id, verdict, bearer, verify.covered(opened))
     if not kept and (reader := owner_of_inbox(kit, request.target)) is not None:
         put(kit, reader, activity_id, verdict.actor)  # one more of us is told of the same thing
     return Received(
@@ -116,7 +116,9 @@ def _refuse_early(kit: Kit, origin: Origin, opened: Opened) -> None:
         enforce(kit, candidate, ARRIVAL)
 
 
-def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, bearer: str) -> bool:
+def _keep(
+    kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, bearer: str, covered: frozenset[str]
+) -> bool:
     """Make the arrival durable together with the job that settles it; False when it is here already."""
     now = kit.clock.now()
     origin = origin_of(verdict.actor)
@@ -127,7 +129,12 @@ def _keep(kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, 
         inbox=request.target,
         body=request.body,
         headers=[(name.lower(), value) for name, value in request.headers if name.lower() in KEPT_HEADERS],
-        verdict={"scheme": verdict.scheme, "key": verdict.key_id, "steps": [s.as_json() for s in verdict.steps]},
+        verdict={
+            "scheme": verdict.scheme,
+            "key": verdict.key_id,
+            "steps": [s.as_json() for s in verdict.steps],
+            "spoken": sorted(SPOKEN_HEADERS & covered),
+        },
         received=now,
     )
     with kit.store.transaction():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from gateway.activitypub import effects as fx
-from gateway.activitypub.properties import id_of, ids_of
+from gateway.activitypub.properties import id_of, ids_of, only_id
+from gateway.urls import same_origin
 
 if TYPE_CHECKING:
     from gateway.activity import Activity
@@ -22,7 +23,7 @@ def know(
     account = kit.store.accounts.by_id(activity.object_id)
     local = account is not None and account.deleted is None and account.kind != "Application"
     sender = relations.actor(activity.actor)
-    addressed = {a for a in activity.audience if a.startswith(kit.base)}
+    addressed = {a for a in activity.audience if same_origin(a, kit.base)}
     replied = next(iter(ids_of(activity.object.get("inReplyTo"))), None) if activity.object is not None else None
     return fx.Known(
         now=kit.clock.now(),
@@ -38,11 +39,24 @@ def know(
         undone_activity=relations.done_by_activity(activity.object_id) if activity.type == "Undo" else None,
         fetched=fetched,
         unavailable=unavailable,
+        gone=frozenset(_gone(kit, fetched)),
         sender_document=sender.document if sender is not None else None,
         moved_lately=sender is not None and sender.moved is not None and kit.clock.now() - sender.moved < fx.MOVE_PAUSE,
         follows_sender=relations.is_followed_here(activity.actor),
-        addresses_local=bool(addressed) or (replied is not None and replied.startswith(kit.base)),
+        addresses_local=bool(addressed) or (replied is not None and same_origin(replied, kit.base)),
     )
+
+
+def _gone(kit: Kit, fetched: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Yield the ids of fetched documents that were deleted by their authors, before or after they were known here."""
+    for document in fetched.values():
+        found, author = id_of(document.get("id")), only_id(document.get("attributedTo"))
+        if found is None:
+            continue
+        stored = kit.store.objects.get(found)
+        is_deleted = stored is not None and stored.deleted is not None
+        if is_deleted or (author is not None and kit.store.relations.is_undone(found, author)):
+            yield found
 
 
 def _blocks_sender(kit: Kit, activity: Activity, replied: str | None) -> bool:

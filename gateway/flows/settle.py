@@ -14,7 +14,7 @@ from gateway.flows.deposit import deposit
 from gateway.flows.forward import audience_of_ours, forward
 from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
-from gateway.flows.said import said_in
+from gateway.flows.said import refusals_only, said_in
 from gateway.jsonld import strict
 from gateway.net.allowance import AN_ACTIVITY, at_most
 from gateway.observe.logs import log
@@ -133,7 +133,12 @@ def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statem
     """Return what the request's own headers say: the sending server's words about the object."""
     if not activity.object_id:
         return ()
-    return said_in(kit, row.headers, activity.object_id, row.origin, Auth.HTTP_SIGNATURE)
+    signed = frozenset(row.verdict.get("spoken", ()))
+    by_hand = [(name, value) for name, value in row.headers if name in signed]
+    beside = [(name, value) for name, value in row.headers if name not in signed]
+    # Whoever passes a request on can add a header to it: what no signature covers can only forbid.
+    unsigned = refusals_only(said_in(kit, beside, activity.object_id, row.origin, Auth.NONE))
+    return (*said_in(kit, by_hand, activity.object_id, row.origin, Auth.HTTP_SIGNATURE), *unsigned)
 
 
 def _outcome(done: list[fx.Effect]) -> str:

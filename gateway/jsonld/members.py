@@ -12,6 +12,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from gateway.errors import MalformedDocument
 from gateway.jsonld.expand import expand
 
 if TYPE_CHECKING:
@@ -32,11 +33,14 @@ def members(
 ) -> dict[str, list[dict[str, Any]]] | None:
     """Return IRI -> expanded values, for each of ``iris`` that ``node`` has; contexts stand in its ``@context``.
 
-    None when that cannot be known: an unknown context, no JSON-LD, more than anybody needs.
+    None when that cannot be known: an unknown context, no JSON-LD. Raises MalformedDocument when there is more than
+    anybody needs: what is read in part is read wrong.
     """
     names = [name for name in node if name != "@context"]
-    if len(names) > MAX_MEMBERS or not NO_NODE.isdisjoint(names):
+    if not NO_NODE.isdisjoint(names):
         return None
+    if len(names) > MAX_MEMBERS:
+        raise MalformedDocument(f"{len(names)} members on one node, with contexts that nobody knows")
     context = node.get("@context")
     if _nests(node):  # members of a member are the node's own then
         return _under(iris, expand(node, contexts))
@@ -55,7 +59,7 @@ def members(
             else:
                 read.update({name: node[name] for name in marked})
     if sum(1 for _ in _walk(read)) > MAX_READ:
-        return None
+        raise MalformedDocument(f"more than {MAX_READ} values in words about use")
     expanded = _under(iris, expand({**read, "@context": context}, contexts)) if read else {}
     if expanded is None:
         return None

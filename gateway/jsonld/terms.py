@@ -9,9 +9,10 @@ intermediary may compact with a context of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gateway.errors import MalformedDocument
 from gateway.jsonld.expand import restructures
 from gateway.jsonld.members import NO_NODE, members
 
@@ -23,11 +24,16 @@ MAX_VALUES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoReadings:
-    """The values of the wanted terms on one node; ``expanded`` is None where no expansion was possible."""
+    """The values of the wanted terms on one node; ``expanded`` is None where no expansion was possible.
+
+    ``loose`` are texts under them in a form that the terms are not defined to have (lists, languages, datatypes): they
+    are no values, and yet a no among them is one.
+    """
 
     plain: Mapping[str, object]
     expanded: Mapping[str, object] | None
     is_plain: bool
+    loose: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,36 @@ def read_node(
         return TwoReadings(plain=plain, expanded=plain, is_plain=True)
     # @graph puts another subject's node where this one stood.
     found = None if alone is None or restructures(alone) else members(alone, words.iris.values(), contexts)
-    return TwoReadings(plain=plain, expanded=None if found is None else _literals(found, words), is_plain=False)
+    expanded = None if found is None else _literals(found, words)
+    return TwoReadings(plain=plain, expanded=expanded, is_plain=False, loose=_loose(plain, found or {}, words))
+
+
+def _loose(plain: Mapping[str, object], found: Mapping[str, list[Any]], words: Vocabulary) -> dict[str, list[str]]:
+    """Return the texts inside of objects under a term that holds text: in the document, and in its expanded form."""
+    texts: dict[str, list[str]] = {}
+    for term in words.literal:
+        inside = [*_objects(plain.get(term)), *_objects(found.get(words.iris[term]))]
+        said = list(dict.fromkeys(text for one in inside for text in _texts(one)))
+        if len(said) > MAX_VALUES:
+            raise MalformedDocument(f"more than {MAX_VALUES} texts inside of {term}")
+        if said:
+            texts[term] = said
+    return texts
+
+
+def _objects(value: object) -> list[Mapping[str, object]]:
+    if isinstance(value, list):
+        return [one for item in value for one in _objects(item)]
+    return [value] if isinstance(value, Mapping) else []
+
+
+def _texts(value: object) -> list[str]:
+    """Return the texts of a value object, a list or a set; what a node says is about the node."""
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, Mapping):
+        return [text for name in ("@value", "@list", "@set") if name in value for text in _texts(value[name])]
+    return [value] if isinstance(value, str) else []
 
 
 def _at(document: object, path: Sequence[str | int]) -> object:
@@ -86,7 +121,9 @@ def _with_contexts(document: Mapping[str, object], path: Sequence[str | int]) ->
     for index in range(len(path) + 1):
         if isinstance(current, Mapping) and "@context" in current:
             own = current["@context"]
-            inherited += own if isinstance(own, list) else [own]
+            # What does not propagate holds for its own node alone; in a list the word has no effect.
+            if index == len(path) or not (isinstance(own, Mapping) and own.get("@propagate") is False):
+                inherited += own if isinstance(own, list) else [own]
         if index < len(path):
             current = _at(current, path[index : index + 1])
     if not isinstance(current, Mapping):
@@ -106,9 +143,9 @@ def _plain(node: Mapping[str, object], words: Vocabulary) -> dict[str, object]:
 def _literals(node: Mapping[str, list[Any]], words: Vocabulary) -> dict[str, object]:
     found: dict[str, object] = {}
     for term, iri in words.iris.items():
-        values = [
-            item["@value"] for item in node.get(iri, [])[:MAX_VALUES] if isinstance(item, dict) and _is_literal(item)
-        ]
+        if len(node.get(iri, [])) > MAX_VALUES:
+            raise MalformedDocument(f"more than {MAX_VALUES} values of {term}")
+        values = [item["@value"] for item in node.get(iri, []) if isinstance(item, dict) and _is_literal(item)]
         if values:
             found[term] = values[0] if len(values) == 1 else values
     return found

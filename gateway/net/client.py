@@ -61,6 +61,11 @@ class Answer:
         """Return the first value of a header."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
+    def only(self, name: str) -> str | None:
+        """Return the value of a header that stands there once, else None."""
+        found = [value for key, value in self.headers if key.lower() == name]
+        return found[0] if len(found) == 1 else None
+
     @property
     def ok(self) -> bool:
         """Tell whether the status is 2xx."""

@@ -43,7 +43,7 @@ _FORBIDDEN_6 = tuple(
     ipaddress.IPv6Network(block)
     for block in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20")
 )
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NAT64 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))  # RFC 6052, RFC 8215
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
@@ -151,7 +151,9 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64 or (address in _COMPATIBLE and not (address.is_loopback or address.is_unspecified)):
+    if any(address in block for block in _NAT64) or (
+        address in _COMPATIBLE and not (address.is_loopback or address.is_unspecified)
+    ):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None
 

@@ -38,6 +38,7 @@ LIFE = window.DEFAULT_LIFE
 _FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _TARGET = frozenset({"@target-uri"})
 _TARGET_PARTS = frozenset({"@authority", "@path", "@query"})
+_TEXTS = frozenset({"nonce", "alg", "keyid", "tag"})  # strings, and no tokens (section 2.3)
 _ALLOWED_PARAMETERS = frozenset({"created", "expires", "nonce", "alg", "keyid", "tag"})
 
 
@@ -191,6 +192,7 @@ def judge(parsed: MessageSignature, request: SignedRequest, now: datetime, check
     tag = parsed.parameters.get("tag", TAG)
     checks.check("tag", f"{TAG} or none", tag, ok=tag != "web-bot-auth")
     unknown = parsed.parameters.keys() - _ALLOWED_PARAMETERS
+    unknown |= {name for name in _TEXTS & parsed.parameters.keys() if type(parsed.parameters[name]) is not str}
     checks.check("parameters", "those of RFC 9421", " ".join(sorted(unknown)) or "known", ok=not unknown)
     checks.check("key-id", "a keyid", parsed.key_id or "none", ok=bool(parsed.key_id))
     _judge_components(parsed, request, checks)

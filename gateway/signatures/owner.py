@@ -64,7 +64,9 @@ def _entries(value: object) -> list[Mapping[str, object]]:
 
 def _listed(entry: Mapping[str, object], actor_id: str) -> ListedKey | None:
     key_id = entry.get("id")
-    if not isinstance(key_id, str) or entry.get("owner", entry.get("controller")) != actor_id:
+    if not isinstance(key_id, str) or {
+        entry[name] for name in ("owner", "controller") if name in entry and isinstance(entry[name], str)
+    } != {actor_id}:
         return None
     if not same_origin(key_id, actor_id):
         return None

@@ -43,6 +43,13 @@ class Opened:
         return self.checks.ok
 
 
+def covered(opened: Opened) -> frozenset[str]:
+    """Return the names of the fields that a signature covers whole, in lower case."""
+    if isinstance(opened.signature, message.MessageSignature):
+        return opened.signature.names
+    return frozenset(opened.signature.covered) if opened.signature is not None else frozenset()
+
+
 def is_signed(request: SignedRequest) -> bool:
     """Tell whether any signature header is present."""
     return bool(request.lines("signature") or request.lines("signature-input"))

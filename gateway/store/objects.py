@@ -100,7 +100,7 @@ class Objects:
         self._db.run(
             "INSERT INTO object VALUES (:id, :local, :type, :owner, :visibility, :document, :prefs, :own_prefs,"
             " :in_reply_to, :published, :updated, :deleted) ON CONFLICT (id) DO UPDATE SET type = excluded.type,"
-            " visibility = excluded.visibility, document = excluded.document, prefs = excluded.prefs,"
+            " owner = excluded.owner, visibility = excluded.visibility, document = excluded.document, prefs = excluded.prefs,"
             " own_prefs = excluded.own_prefs, in_reply_to = excluded.in_reply_to, updated = excluded.updated,"
             " deleted = excluded.deleted",
             id=stored.id, local=int(stored.local), type=stored.type, owner=stored.owner,

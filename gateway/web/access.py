@@ -134,11 +134,14 @@ def _check_not_sent_from_elsewhere(request: Request) -> None:
 
 
 def check_same_site(request: Request) -> None:
-    """Raise Refused when a form was sent from another site (Sec-Fetch-Site, then Origin)."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    same = site in ("same-origin", "none") if site is not None else origin == kit_of(request).base
-    if not same:
+    """Raise Refused when a form was sent from another site (Sec-Fetch-Site and Origin)."""
+    sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
+    # Whatever is said must be said once and be right; a browser says at least one of them.
+    same = sites in ([], ["same-origin"], ["none"]) and (
+        origins in ([], [kit_of(request).base]) or (origins == ["null"] and sites == ["same-origin"])
+    )
+    if not same or not (sites or origins):
         raise Refused(
-            f"form from {origin}",
+            f"form from {origins}",
             code="cross-site",
         )

@@ -55,8 +55,9 @@ async def _take(request: Request) -> inbound.Received:
     """Check what needs no parsing, read the body within its bound, hand both on."""
     if "name" in request.path_params:
         account_of(request)
-    if not is_activity_type(request.headers.get("content-type", "")):
-        raise UnsupportedMediaType(request.headers.get("content-type", "")[:100])
+    types = request.headers.getlist("content-type")
+    if len(types) != 1 or not is_activity_type(types[0]):
+        raise UnsupportedMediaType(", ".join(types)[:100])
     body = await read_body(request)
     received = await inbound.receive(kit_of(request), signed_request(request, body))
     if received.scheme:

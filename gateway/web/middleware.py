@@ -14,7 +14,7 @@ from gateway.preferences import Preferences
 from gateway.settings import LOCAL_HOSTS
 from gateway.urls import DEFAULT_PORTS, normalise_host
 from gateway.web.context import kit_of
-from gateway.web.problems import render_error
+from gateway.web.problems import on_crash, render_error
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,7 +114,11 @@ class Dress:
             return
         kit = kit_of(Request(scope))
 
+        started = False
+
         async def dressed(message: Message) -> None:
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _PROTECTIVE:
@@ -126,7 +130,13 @@ class Dress:
                         headers[name] = value
             await send(message)
 
-        await self.app(scope, receive, dressed)
+        try:
+            await self.app(scope, receive, dressed)
+        except Exception as error:
+            # The framework would answer outside of all this; what is one of our defects is dressed, too.
+            if not started:
+                await on_crash(Request(scope), error)(scope, receive, dressed)
+            raise
 
 
 def _preferences(scope: Scope, settings: Settings) -> Preferences:

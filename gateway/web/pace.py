@@ -66,9 +66,11 @@ class Paced:
                 told, what = paces.requests, left
                 if "verified" in outcome:
                     paces.requests.give_back(network)
-                    told, what = _share_of(paces, outcome["verified"], told, left)
+                    told, what = _share_of(paces, outcome["verified"], network)
                 elif message["status"] in UNVERIFIED:
-                    paces.unverified.take(network)
+                    tighter = paces.unverified.take(network)
+                    if tighter.remaining < left.remaining and paces.unverified.quota:
+                        told, what = paces.unverified, tighter
                 if message["status"] != NOT_FOUND:  # what is hidden answers to the byte like what is not there
                     _tell(MutableHeaders(scope=message), told, what)
             await send(message)
@@ -119,10 +121,12 @@ def verified(request: Request, actor: str = "") -> None:
     request.scope.setdefault("state", {})["verified"] = actor
 
 
-def _share_of(paces: Paces, actor: str, pace: Pace, left: Left) -> tuple[Pace, Left]:
+def _share_of(paces: Paces, actor: str, network: str) -> tuple[Pace, Left]:
     """Return what is counted for somebody verified: a peer's domain; a token of ours has no pace of its own."""
     origin = try_origin(actor)
-    return (paces.peers, paces.peers.look(registrable(origin.host))) if origin is not None else (pace, left)
+    if origin is not None:
+        return paces.peers, paces.peers.look(registrable(origin.host))
+    return paces.requests, paces.requests.look(network)
 
 
 def may_try(request: Request) -> None:

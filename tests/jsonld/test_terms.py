@@ -8,7 +8,9 @@ import pytest
 from jsonld.loading import WORDS, pinned
 
 from gateway.carriers.jsonld_terms import CONTEXT, IRIS
+from gateway.errors import MalformedDocument
 from gateway.jsonld.contexts import AS2
+from gateway.jsonld.members import MAX_MEMBERS, MAX_READ
 from gateway.jsonld.terms import MAX_VALUES, TwoReadings, read_node
 
 NO, YES = "train-ai=n", "train-ai=y"
@@ -303,11 +305,40 @@ def test_one_term_under_several_names_is_read_from_all() -> None:
     assert readings.plain["contentUsage"] == [YES, NO, NO]
 
 
-def test_more_values_than_anybody_needs_are_cut() -> None:
-    """The expanded reading takes a bounded number of values."""
-    readings = _read(_note(CONTEXT, {"x": USAGE}, contentUsage=[f"v{index}" for index in range(100)]))
-    assert readings.expanded is not None
-    assert len(readings.expanded["contentUsage"]) == MAX_VALUES  # type: ignore[arg-type]
+@pytest.mark.parametrize("count", [MAX_VALUES + 1, MAX_READ + 1])
+def test_more_values_than_anybody_needs_are_not_read_in_part(count: int) -> None:
+    """A no behind many other values cannot be cut off: the document is refused."""
+    with pytest.raises(MalformedDocument):
+        _read(_note(CONTEXT, {"x": USAGE}, x=[f"v{index}" for index in range(count)]))
+    with pytest.raises(MalformedDocument):
+        _read(_note(CONTEXT, {"x": USAGE}, **{f"m{index}": 1 for index in range(MAX_MEMBERS)}))
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({}, {"contentUsage": {"@list": [NO]}}),
+        ({}, {"contentUsage": {"@value": NO, "@type": "http://www.w3.org/2001/XMLSchema#string"}}),
+        ({}, {"contentUsage": {"@value": NO, "@language": "en"}}),
+        ({"c": {"@id": USAGE, "@type": "http://www.w3.org/2001/XMLSchema#string"}}, {"c": NO}),
+        ({"c": {"@id": USAGE, "@container": "@list"}}, {"c": [NO]}),
+        ({"@language": "en", "c": USAGE}, {"c": NO}),
+    ],
+    ids=range(6),
+)
+def test_a_no_in_an_odd_form_is_handed_on(context: dict[str, object], said: dict[str, object]) -> None:
+    """Lists, languages and datatypes are no values of our terms, and their texts are told apart: a no counts."""
+    assert _read(_note(CONTEXT, context, **said)).loose == {"contentUsage": [NO]}
+
+
+def test_what_does_not_propagate_hides_nothing_inside() -> None:
+    """A context that holds for its own node only takes no term away from the nodes inside."""
+    alone = {"@propagate": False, "contentUsage": None, "c": None}
+    document = {
+        "@context": [AS2, CONTEXT, {"c": USAGE}],
+        "object": {"@context": alone, "type": "Note", "attachment": [{"type": "Image", "c": NO}]},
+    }
+    assert _read(document, "object", "attachment", 0).expanded == {"contentUsage": NO}
 
 
 @pytest.mark.parametrize("value", ["true", 1, {}, None, [], "no ", "NO", {"n": "y"}, [[]], 0, ""])
