@@ -85,13 +85,15 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         with kit.store.transaction():
             after = answer.retry_after(kit.clock.now())
             _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
-            _note(kit, origin, inbox, answer.status)
+            _note(kit, origin, inbox, answer.status, says_when=after is not None)
 
 
-def _note(kit: Kit, origin: Origin, inbox: str, status: int) -> None:
+def _note(kit: Kit, origin: Origin, inbox: str, status: int, *, says_when: bool) -> None:
     """Remember what a failure says about the peer: one that refuses is there, one that is busy is no failure."""
     if status == HTTPStatus.GONE and kit.store.relations.is_shared_inbox(inbox):
         reach.is_gone(kit, origin)
+    elif says_when and status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        return  # it is there, and said when to come again
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         reach.failed(kit, origin)
     elif status != HTTPStatus.TOO_MANY_REQUESTS:

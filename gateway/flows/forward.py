@@ -13,6 +13,7 @@ from gateway.errors import BadUrl, GatewayError
 from gateway.flows import deposit, discover
 from gateway.flows.concern import MAX_DEPTH, MAX_FETCHES, Search
 from gateway.flows.moderate import decision_about
+from gateway.flows.reach import is_dead
 from gateway.net.domain import registrable
 from gateway.observe.logs import log
 from gateway.policy.rules import Action
@@ -99,6 +100,8 @@ def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]]) -> Non
             origin = origin_of(inbox)
             # Its own server has it; a limited one gets nothing that it did not ask for.
             if origin == origin_of(row.actor) or decision_about(kit, origin).action is not Action.ALLOW:
+                continue
+            if is_dead(kit, origin):
                 continue
             payload = {"arrival": row.id, "actor": row.actor, "inbox": inbox, "as": owner}
             lane = f"on {inbox} {row.id}"

@@ -53,6 +53,8 @@ def keep(kit: Kit, effect: fx.KeepObject, source: str, statements: Sequence[Stat
         in_reply_to=next(iter(ids_of(document.get("inReplyTo"))), None),
         updated=updated or (published if before is not None else None),  # an undated edit must not turn time back
     )
+    if before is not None and not before.local and before.owner != effect.owner:
+        kit.store.objects.give(object_id, effect.owner)  # a neighbour had claimed it
     kit.store.objects.save(stored, hashtags_of(document))
 
 

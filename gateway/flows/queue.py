@@ -60,7 +60,8 @@ def _is_settled_by_silence(kit: Kit, sent: Sent, lane: str) -> bool:
     if sent.type != "Delete":
         return False
     overtaken, may_have_left = kit.store.jobs.supersede(lane, kit.clock.now())
-    return overtaken > 0 and not may_have_left
+    # Only who is known to have had nothing needs no word: what ended long ago is not in the lane any more.
+    return "Create" in overtaken and not may_have_left
 
 
 def _pause(inboxes: int) -> timedelta:

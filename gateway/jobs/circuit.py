@@ -49,16 +49,15 @@ def failed(circuit: Circuit, now: datetime) -> Circuit:
     known = replace(circuit, days=circuit.days + is_new_day, last=now)
     if circuit.until is not None or circuit.mending:
         return replace(known, until=now + PAUSE, mending=MENDING)
-    if circuit.since is None or now - circuit.since > WINDOW:
-        return replace(known, failures=1, since=now)
-    if circuit.failures + 1 < FAILURES:
-        return replace(known, failures=circuit.failures + 1)
-    return replace(known, failures=0, since=None, until=now + PAUSE, mending=MENDING)
+    recent = (*(moment for moment in circuit.recent if now - moment <= WINDOW), now)
+    if len(recent) < FAILURES:
+        return replace(known, recent=recent)
+    return replace(known, recent=(), until=now + PAUSE, mending=MENDING)
 
 
 def succeeded(circuit: Circuit) -> Circuit:
     """Return what an answer makes of a circuit, whatever it says: the peer is there."""
-    return Circuit(mending=max(0, circuit.mending - 1))
+    return Circuit(mending=circuit.mending - 1, last=circuit.last) if circuit.mending > 1 else Circuit()
 
 
 def gone(now: datetime) -> Circuit:

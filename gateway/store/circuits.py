@@ -5,26 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.store.database import from_ms, to_ms
+from gateway.store.database import dump, from_ms, load, to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
 
-_TIMES = ("since", "until", "last")
+_TIMES = ("until", "last")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
     """What is remembered of one peer's failures; ``jobs.circuit`` says what follows from it. None is the empty one.
 
-    ``since`` is the first of the ``failures`` that count, ``until`` when the next probe may go, ``days`` on how many
-    days it failed, the last of them ``last``; ``mending`` is how many successes are missing.
+    ``recent`` are the failures that count, ``until`` is when the next probe may go, ``days`` on how many days it
+    failed, the last time at ``last``; ``mending`` is how many successes are missing.
     """
 
-    failures: int = 0
-    since: datetime | None = None
+    recent: tuple[datetime, ...] = ()
     until: datetime | None = None
     days: int = 0
     last: datetime | None = None
@@ -55,18 +54,20 @@ class Circuits:
             name: None if (moment := getattr(circuit, name)) is None else to_ms(moment) for name in _TIMES
         }
         self._db.run(
-            "INSERT INTO circuit (origin, failures, since, until, days, last, mending)"
-            " VALUES (:origin, :failures, :since, :until, :days, :last, :mending) ON CONFLICT (origin) DO UPDATE SET"
-            " failures = excluded.failures, since = excluded.since, until = excluded.until, days = excluded.days,"
+            "INSERT INTO circuit (origin, recent, until, days, last, mending)"
+            " VALUES (:origin, :recent, :until, :days, :last, :mending) ON CONFLICT (origin) DO UPDATE SET"
+            " recent = excluded.recent, until = excluded.until, days = excluded.days,"
             " last = excluded.last, mending = excluded.mending",
-            origin=origin, failures=circuit.failures, days=circuit.days, mending=circuit.mending, **values,
+            origin=origin, recent=dump([to_ms(moment) for moment in circuit.recent]), days=circuit.days,
+            mending=circuit.mending, **values,
         )  # fmt: skip
 
     def prune(self, before: datetime) -> int:
         """Forget troubles that were over before a moment: a circuit is no register of old ones."""
-        return self._db.run("DELETE FROM circuit WHERE last < :t", t=to_ms(before))
+        return self._db.run("DELETE FROM circuit WHERE last < :t OR last IS NULL", t=to_ms(before))
 
 
 def _circuit(row: type_row) -> Circuit:
     times: dict[str, Any] = {name: from_ms(row[name]) for name in _TIMES}
-    return Circuit(failures=row["failures"], days=row["days"], mending=row["mending"], **times)
+    recent = tuple(moment for value in load(row["recent"]) if (moment := from_ms(value)) is not None)
+    return Circuit(recent=recent, days=row["days"], mending=row["mending"], **times)

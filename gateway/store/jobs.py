@@ -7,6 +7,7 @@ to do next, so that a claim costs the same however much is queued, and for whom.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,9 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._served = (
+            time.time_ns()
+        )  # grows with every turn: of those due at the same time, who waited longest is first
 
     def add(
         self, kind: str, payload: dict[str, Any], *, lane: str, peer: str, due: datetime, pool: int = PEOPLE,
@@ -71,21 +75,28 @@ class Jobs:
     def _touch(self, pool: int, peer: str, due: int) -> None:
         """Let a peer's turn come no later than something is due, unless its circuit is open until then."""
         self._db.run(
-            "INSERT INTO turn (pool, peer, opens, next) SELECT :pool, :peer, opens,"
-            " CASE WHEN opens > :due THEN opens ELSE :due END FROM (SELECT coalesce(max(until), 0) AS opens"
+            "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
+            " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
             " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
             " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
             " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END",
             pool=pool, peer=peer, due=due,
         )  # fmt: skip
 
-    def _settle_turn(self, pool: int, peer: str) -> None:
-        """Let a peer's turn come when the first of what is queued is due."""
+    def _settle_turn(self, pool: int, peer: str, now: datetime | None = None) -> None:
+        """Let a peer's turn come when the first of what is queued is due, and after all who waited until ``now``."""
+        self._served += now is not None
         self._db.run(
-            "UPDATE turn SET next = (SELECT CASE WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
+            "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE WHEN min(due) < :least AND turn.opens < :least THEN :least"
+            " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
             " WHERE pool = :pool AND peer = :peer AND state = 'queued') WHERE pool = :pool AND peer = :peer",
-            pool=pool, peer=peer,
+            pool=pool, peer=peer, least=0 if now is None else to_ms(now), served=self._served,
         )  # fmt: skip
+
+    def _settle_turns(self, pool: int, peer: str, now: datetime | None = None) -> None:
+        """Settle the turns that share a peer's hands with a pool."""
+        for one in (pool,) if pool == ARRIVALS else (PEOPLE, BULK):
+            self._settle_turn(one, peer, now)
 
     def is_sent(self, activity: str, lane: str) -> bool:
         """Tell whether an activity was queued in a lane, whatever became of it."""
@@ -97,8 +108,8 @@ class Jobs:
     ) -> list[Job]:
         """Lease due jobs, peers in turn, the pools in their order.
 
-        Of one peer at most ``share`` of a pool are leased at a time; of one that was not there lately, one. What is
-        for nobody (no peer) is not shared.
+        At most ``share`` of what goes to a peer are leased at a time, and as many of what came from it; of one that
+        was not there lately, one. What is for nobody (no peer) is not shared.
         """
         taken: list[Job] = []
         with self._db.transaction():
@@ -108,7 +119,7 @@ class Jobs:
                     turns = self._db.rows(
                         "SELECT t.peer, c.origin AS troubled FROM turn t LEFT JOIN circuit c ON c.origin = t.peer"
                         " AND c.mending > 0 AND t.pool > 0 WHERE t.pool = :pool AND t.next <= :now"
-                        " ORDER BY t.next, t.peer LIMIT :limit",
+                        " ORDER BY t.next, t.served LIMIT :limit",
                         pool=pool, now=to_ms(now), limit=limit - len(taken),
                     )  # fmt: skip
                     if not turns:
@@ -122,11 +133,13 @@ class Jobs:
         """Lease what a peer may have, and let its next turn come when that is possible."""
         if limit <= 0:
             return []
+        # What comes from a peer does not wait for what goes to it, all of which counts together.
         leased = self._db.value(
-            "SELECT count(*) FROM job WHERE pool = :pool AND peer = :peer AND state = 'leased'", pool=pool, peer=peer
-        )
+            "SELECT count(*) FROM job WHERE peer = :peer AND state = 'leased' AND (pool = 0) = (:pool = 0)",
+            pool=pool, peer=peer,
+        )  # fmt: skip
         rows = self._db.rows(
-            "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1"
+            "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
             " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND due <= :now"
             " ORDER BY due, id LIMIT :room) RETURNING *",
             owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE),
@@ -134,23 +147,35 @@ class Jobs:
         )  # fmt: skip
         if leased + len(rows) >= share:
             # One that ends gives the turn back.
-            self._db.run("UPDATE turn SET next = NULL WHERE pool = :pool AND peer = :peer", pool=pool, peer=peer)
+            self._db.run(
+                "UPDATE turn SET next = NULL WHERE peer = :peer AND (pool = 0) = (:pool = 0)", pool=pool, peer=peer
+            )
         else:
-            self._settle_turn(pool, peer)
+            self._settle_turn(pool, peer, now)
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
     def _free(self, now: datetime) -> None:
         """Queue what a process held that is gone: its lease ran out."""
         self._requeue(
             "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' AND lease_until <= :now"
-            " RETURNING pool, peer",
-            now=to_ms(now),
+            " RETURNING id, pool, peer, lane",
+            now,
         )
 
-    def _requeue(self, sql: str, **values: Any) -> int:
-        rows = self._db.rows(sql, **values)
+    def _requeue(self, sql: str, now: datetime | None, **values: Any) -> int:
+        """Put back what was in hand; what a Delete behind it overtakes does not go out again."""
+        rows = self._db.rows(sql, **({} if now is None else {"now": to_ms(now)}), **values)
+        for row in rows:
+            overtaken = self._db.rows(
+                "UPDATE job SET state = 'superseded', finished = due, problem = 'superseded' WHERE id = :id AND EXISTS ("
+                "SELECT 1 FROM job l WHERE l.lane = :lane AND l.id > :id AND l.verb = 'Delete'"
+                " AND l.state IN ('waiting', 'queued', 'leased')) RETURNING id",
+                id=row["id"], lane=row["lane"],
+            )  # fmt: skip
+            if overtaken:
+                self._promote(row["lane"])
         for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
-            self._settle_turn(pool, peer)
+            self._settle_turns(pool, peer, now)
         return len(rows)
 
     def finish(
@@ -160,12 +185,12 @@ class Jobs:
         with self._db.transaction():
             rows = self._db.rows(
                 "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
-                " WHERE id = :id RETURNING pool, peer, lane",
+                " WHERE id = :id AND state IN ('waiting', 'queued', 'leased') RETURNING pool, peer, lane",
                 id=job, state=state, now=to_ms(now), status=status, problem=problem,
             )  # fmt: skip
             for row in rows:
                 self._promote(row["lane"])
-                self._settle_turn(row["pool"], row["peer"])
+                self._settle_turns(row["pool"], row["peer"], now)
 
     def _promote(self, lane: str) -> None:
         """Queue the first that waits in a lane which holds nothing else."""
@@ -181,41 +206,46 @@ class Jobs:
         with self._db.transaction():
             self._requeue(
                 "UPDATE job SET state = 'queued', due = :due, lease_owner = NULL, status = :status, problem = :problem"
-                " WHERE id = :id RETURNING pool, peer",
-                id=job, due=to_ms(due), status=status, problem=problem,
+                " WHERE id = :id AND state IN ('queued', 'leased') RETURNING id, pool, peer, lane",
+                None, id=job, due=to_ms(due), status=status, problem=problem,
             )  # fmt: skip
 
-    def supersede(self, lane: str, now: datetime, verb: str | None = None) -> tuple[int, bool]:
+    def supersede(self, lane: str, now: datetime, verb: str | None = None) -> tuple[set[str], bool]:
         """End what a lane holds that is not in hand, or its jobs of one verb.
 
-        Return how many, and whether anything of the lane may have reached its peer.
+        Return the verbs of what ended, and whether anything of the lane may have reached its peer.
         """
         with self._db.transaction():
-            begun = self._db.value(
-                "SELECT count(*) FROM job WHERE lane = :lane AND (attempts > 0 OR state = 'done')", lane=lane
-            )
+            begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND begun = 1 LIMIT 1", lane=lane)
             rows = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
-                " AND state IN ('waiting', 'queued') AND (:verb = '' OR verb = :verb) RETURNING pool, peer",
+                " AND state IN ('waiting', 'queued') AND (:verb = '' OR verb = :verb) RETURNING pool, peer, verb",
                 lane=lane, now=to_ms(now), verb=verb or "",
             )  # fmt: skip
             if rows:
                 self._promote(lane)
             for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
-                self._settle_turn(pool, peer)
-        return len(rows), begun > 0
+                self._settle_turns(pool, peer)
+        return {row["verb"] for row in rows}, begun is not None
 
     def revive(self, job: int, now: datetime) -> bool:
         """Queue a job that waits, failed or was dropped for now, with its attempts counted afresh."""
         with self._db.transaction():
             rows = self._db.rows(
-                "UPDATE job SET state = 'waiting', due = :now, attempts = 0, finished = NULL, problem = NULL"
+                "UPDATE job SET state = 'waiting', due = :now, attempts = 0, finished = NULL, problem = NULL,"
+                " lease_owner = NULL"
                 " WHERE id = :id AND (state = 'dead' OR (kind = 'deliver' AND state IN ('waiting', 'queued', 'dropped')))"
-                " RETURNING lane",
+                " RETURNING lane, pool, peer",
                 id=job, now=to_ms(now),
             )  # fmt: skip
             for row in rows:
+                # What is behind it in its lane waits again.
+                self._db.run(
+                    "UPDATE job SET state = 'waiting' WHERE lane = :lane AND id > :id AND state = 'queued'",
+                    lane=row["lane"], id=job,
+                )  # fmt: skip
                 self._promote(row["lane"])
+                self._settle_turns(row["pool"], row["peer"])
         return bool(rows)
 
     def drop(self, job: int, now: datetime) -> bool:
@@ -230,7 +260,9 @@ class Jobs:
         """Give back every lease: called at start, when no other process can hold one."""
         with self._db.transaction():
             return self._requeue(
-                "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' RETURNING pool, peer"
+                "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased'"
+                " RETURNING id, pool, peer, lane",
+                None,
             )
 
     def count(self, *states: str) -> int:
@@ -270,13 +302,12 @@ class Jobs:
         with self._db.transaction():
             rows = self._db.rows(
                 "UPDATE job SET state = :state, finished = :now, problem = :problem, lease_owner = NULL"
-                " WHERE peer = :peer AND kind = 'deliver' AND state IN ('waiting', 'queued', 'leased') RETURNING lane",
+                " WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased') RETURNING lane",
                 peer=peer, now=to_ms(now), problem=problem, state=state,
             )  # fmt: skip
             for lane in {row["lane"] for row in rows}:
                 self._promote(lane)
-            for pool in POOLS:
-                self._settle_turn(pool, peer)
+            self._settle_turns(PEOPLE, peer)
         return len(rows)
 
     def hold(self, peer: str, until: datetime | None) -> None:

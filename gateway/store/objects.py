@@ -100,7 +100,7 @@ class Objects:
         self._db.run(
             "INSERT INTO object VALUES (:id, :local, :type, :owner, :visibility, :document, :prefs, :own_prefs,"
             " :in_reply_to, :published, :updated, :deleted) ON CONFLICT (id) DO UPDATE SET type = excluded.type,"
-            " owner = excluded.owner, visibility = excluded.visibility, document = excluded.document, prefs = excluded.prefs,"
+            " visibility = excluded.visibility, document = excluded.document, prefs = excluded.prefs,"
             " own_prefs = excluded.own_prefs, in_reply_to = excluded.in_reply_to, updated = excluded.updated,"
             " deleted = excluded.deleted",
             id=stored.id, local=int(stored.local), type=stored.type, owner=stored.owner,
@@ -144,6 +144,10 @@ class Objects:
             id=object_id, limit=limit,
         )  # fmt: skip
         return [_stored(row) for row in rows]
+
+    def give(self, object_id: str, owner: str) -> None:
+        """Let a remote object belong to somebody else of its origin."""
+        self._db.run("UPDATE object SET owner = :owner WHERE id = :id AND local = 0", id=object_id, owner=owner)
 
     def owned_local_ids(self, ids: Iterable[str]) -> dict[str, Preferences]:
         """Return the preferences of those of ``ids`` that are our own objects (or media of them)."""

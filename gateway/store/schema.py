@@ -159,18 +159,24 @@ CREATE INDEX job_to_settle ON job (id) WHERE kind = 'settle' AND state = 'queued
 _TURNS = """
 ALTER TABLE job ADD COLUMN pool BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE job ADD COLUMN verb TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN begun BIGINT NOT NULL DEFAULT 0;
 DROP INDEX job_due;
 DROP INDEX job_lane;
 DROP INDEX job_peer;
 DROP INDEX job_to_settle;
 UPDATE job SET pool = 0 WHERE kind = 'settle';
+UPDATE job SET begun = 1 WHERE attempts > 0;
+UPDATE job SET verb = coalesce((SELECT type FROM activity WHERE id = json_extract(job.payload, '$.activity')), '')
+  WHERE kind = 'deliver';
 UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased';
+CREATE INDEX job_lane ON job (lane, id) WHERE state IN ('waiting', 'queued', 'leased');
 UPDATE job SET state = 'waiting' WHERE state = 'queued' AND EXISTS (
-  SELECT 1 FROM job e WHERE e.lane = job.lane AND e.id < job.id AND e.state = 'queued');
+  SELECT 1 FROM job e WHERE e.lane = job.lane AND e.id < job.id AND e.state IN ('waiting', 'queued', 'leased'));
 CREATE INDEX job_ready ON job (pool, peer, due, id) WHERE state = 'queued';
 CREATE INDEX job_in_hand ON job (pool, peer) WHERE state = 'leased';
 CREATE INDEX job_lease ON job (lease_until) WHERE state = 'leased';
-CREATE INDEX job_lane ON job (lane, id);
+CREATE INDEX job_begun ON job (lane) WHERE begun = 1;
+CREATE INDEX job_delivery ON job (lane) WHERE kind = 'deliver';
 CREATE INDEX job_state ON job (state, id);
 CREATE INDEX job_open ON job (peer) WHERE state IN ('waiting', 'queued', 'leased');
 CREATE INDEX job_arrivals ON job (id) WHERE pool = 0 AND state IN ('waiting', 'queued');
@@ -178,12 +184,14 @@ CREATE INDEX job_finished ON job (finished) WHERE finished IS NOT NULL;
 CREATE INDEX actor_by_shared_inbox ON remote_actor (shared_inbox) WHERE shared_inbox IS NOT NULL;
 
 CREATE TABLE turn (
-  pool BIGINT NOT NULL, peer TEXT NOT NULL, next BIGINT, opens BIGINT NOT NULL, PRIMARY KEY (pool, peer));
-CREATE INDEX turn_next ON turn (pool, next);
-INSERT INTO turn SELECT pool, peer, min(due), 0 FROM job WHERE state = 'queued' GROUP BY pool, peer;
+  pool BIGINT NOT NULL, peer TEXT NOT NULL, next BIGINT, opens BIGINT NOT NULL, served BIGINT NOT NULL,
+  PRIMARY KEY (pool, peer));
+CREATE INDEX turn_next ON turn (pool, next, served);
+CREATE INDEX turn_peer ON turn (peer);
+INSERT INTO turn SELECT pool, peer, min(due), 0, 0 FROM job WHERE state = 'queued' GROUP BY pool, peer;
 
 CREATE TABLE circuit (
-  origin TEXT PRIMARY KEY, failures BIGINT NOT NULL, since BIGINT, until BIGINT, days BIGINT NOT NULL, last BIGINT,
+  origin TEXT PRIMARY KEY, recent TEXT NOT NULL, until BIGINT, days BIGINT NOT NULL, last BIGINT,
   mending BIGINT NOT NULL);
 """
 

@@ -1,0 +1,511 @@
+"""Whether a peer can be reached: what answers make of its circuit, what is held, who is dead, who comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flows.scenes import ALICE, arrives, follows, home_of, published
+from peers.plain import PUBLIC
+
+from gateway.activitypub.note import Draft
+from gateway.flows import publish, reach
+from gateway.flows.deliver import deliver
+from gateway.flows.queue import look_up_later
+from gateway.jobs import circuit
+from gateway.jobs.circuit import State
+from gateway.jobs.worker import SHARE
+from gateway.store.jobs import BULK, LEASE, OPEN, PEOPLE, Job
+from gateway.urls import origin_of
+
+if TYPE_CHECKING:
+    from peers.plain import PlainPeer
+    from starlette.types import Receive, Scope, Send
+    from world import World
+
+    from gateway.runtime import Gateway
+    from gateway.store.accounts import Account
+
+pytestmark = pytest.mark.anyio
+PEER = origin_of("https://peer.example")
+EVERY = (*OPEN, "done", "dead", "dropped", "superseded")
+DAY = 24 * 3600
+
+
+class Front:
+    """A server in front of a peer whose inboxes answer as a test says; what they took is written down."""
+
+    def __init__(self, peer: PlainPeer) -> None:
+        self.peer = peer
+        self.status = 202
+        self.headers: dict[str, str] = {}
+        self.asked = 0
+        self.taken: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await self.peer.app(scope, receive, send)
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.asked += 1
+        if self.status < 300:
+            self.taken.append(json.loads(body)["type"])
+        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Scene:
+    """A gateway whose Alice has a follower behind a server that obeys the test."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.home: Gateway
+        self.alice: Account
+        self.home, self.alice = home_of(world)
+        self.peer = world.peer()
+        self.front = Front(self.peer)
+        self.first = 0
+
+    async def begin(self) -> Scene:
+        await follows(self.world, self.peer)
+        self.first = max(job.id for job in self.jobs())  # the answer to the Follow
+        self.world.board.apps["peer.example"] = self.front
+        return self
+
+    def state(self) -> State:
+        """Return the state of the peer's circuit."""
+        return circuit.state(self.home.kit.store.circuits.get(str(PEER)), self.world.clock.now())
+
+    async def answers(self, *statuses: int) -> None:
+        """Publish one post for each status, which the peer answers with."""
+        for status in statuses:
+            self.front.status = status
+            await published(self.home, self.alice)
+            await self.world.drain()
+
+    async def queued(self, posts: int) -> None:
+        for _ in range(posts):
+            await published(self.home, self.alice)
+
+    def claim(self) -> list[Job]:
+        """Claim whatever may go out now, as the worker does."""
+        now = self.world.clock.now()
+        return self.home.kit.store.jobs.claim("me", now, 400, SHARE, (PEOPLE, BULK))
+
+    def jobs(self, *states: str, kind: str = "deliver") -> list[Job]:
+        """Return deliveries (or others) made since the scene began."""
+        found = self.home.kit.store.jobs.find(kind=kind, states=states or EVERY)
+        return [job for job in found if job.id > self.first]
+
+    def audited(self) -> list[str]:
+        return [line["reason"] for line in self.home.kit.store.peers.audit_lines("peer.example")]
+
+
+async def test_five_failures_open_the_circuit(world: World) -> None:
+    """After the fifth server error within ten minutes nothing is sent for half an hour, neither old nor new."""
+    scene = await Scene(world).begin()
+    await scene.answers(503, 503, 503, 503)
+    assert scene.state() is State.CLOSED
+    await scene.answers(503)
+    assert scene.state() is State.OPEN
+    await scene.answers(202)
+    world.clock.forward(minutes=29, seconds=59)
+    await world.drain()
+    assert scene.front.asked == 5
+    assert any("open" in reason for reason in scene.audited())
+
+
+async def test_a_silent_server_opens_it_too(world: World) -> None:
+    """No answer at all is a failure like a server error."""
+    scene = await Scene(world).begin()
+    del world.board.apps["peer.example"]
+    await scene.answers(*[202] * 5)
+    assert scene.state() is State.OPEN
+
+
+async def test_failures_of_one_peer_hold_up_no_other(world: World) -> None:
+    """While a circuit is open others get what is for them."""
+    scene = await Scene(world).begin()
+    other = world.peer("other.example", "olga")
+    await follows(world, other)
+    await scene.answers(*[500] * 6)
+    assert scene.state() is State.OPEN
+    assert len(other.received) == 6
+
+
+async def test_a_crowd_in_hand_is_small(world: World) -> None:
+    """Of many deliveries that wait for a broken server, few knock before the circuit opens; none is lost."""
+    scene = await Scene(world).begin()
+    await scene.queued(30)
+    scene.front.status = 500
+    await world.drain()
+    assert 5 <= scene.front.asked < 5 + SHARE
+    assert len(scene.jobs(*OPEN)) == 30
+
+
+async def test_one_probe_after_half_an_hour(world: World) -> None:
+    """Each half hour one delivery tries again; the others wait."""
+    scene = await Scene(world).begin()
+    await scene.queued(30)
+    scene.front.status = 500
+    await world.drain()
+    for _ in range(4):
+        before = scene.front.asked
+        world.clock.forward(minutes=30)
+        await world.drain()
+        assert scene.front.asked == before + 1
+
+
+@pytest.mark.parametrize("how", ["lease", "start"])
+async def test_a_lost_probe_is_replaced_by_one(world: World, how: str) -> None:
+    """A probe that dies with its process is followed by another one, and never by two."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[500] * 8)
+    world.clock.forward(minutes=30)
+    assert len(scene.claim()) == 1
+    assert scene.claim() == []
+    if how == "lease":
+        world.clock.forward(seconds=LEASE.total_seconds())
+    else:
+        scene.home.kit.store.jobs.release_all()
+    assert len(scene.claim()) == 1
+    assert scene.claim() == []
+
+
+async def test_a_search_is_a_probe_too(world: World) -> None:
+    """Looking people up at a server that still does not answer is one request each half hour, not one for each."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[500] * 5)
+    _, sent = await publish.create(scene.home.kit, scene.alice, Draft(text="x"))
+    scene.home.kit.store.jobs.drop_for_peer(str(PEER), world.clock.now(), "x")
+    look_up_later(scene.home.kit, sent, [f"https://peer.example/users/{number}" for number in range(5)])
+    del world.board.apps["peer.example"]
+    world.clock.forward(minutes=30)
+    before = len(world.board.requests)
+    await world.drain()
+    assert len(world.board.requests) == before + 1
+
+
+async def test_what_was_held_goes_out_slowly(world: World) -> None:
+    """After a probe that succeeds deliveries go one by one, ten in all, before the peer has its share again."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[500] * 5)
+    await scene.queued(20)
+    world.clock.forward(minutes=30)
+    scene.front.status = 202
+    for _ in range(10):
+        [job] = scene.claim()
+        assert scene.claim() == []
+        await deliver(scene.home.kit, job)
+    assert scene.state() is State.CLOSED
+    taken = scene.claim()
+    assert len(taken) == SHARE
+    for job in taken:
+        await deliver(scene.home.kit, job)
+    await world.drain()
+    assert scene.front.taken == ["Create"] * 25
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 421, 422, 425])
+async def test_a_refusal_shows_that_somebody_is_there(world: World, status: int) -> None:
+    """A 4xx clears what failed before: four more failures do not open the circuit."""
+    scene = await Scene(world).begin()
+    scene.peer.serve_document(scene.peer.me.id, scene.peer.me.document(endpoints=None))
+    scene.home.kit.store.database.run("UPDATE remote_actor SET shared_inbox = NULL")
+    await scene.answers(500, 500, 500, 500, status, 500, 500, 500, 500)
+    assert scene.state() is State.CLOSED
+    await scene.answers(500)
+    assert scene.state() is State.OPEN
+
+
+async def test_a_refusal_ends_the_probing(world: World) -> None:
+    """A probe that is answered with 404 ends itself alone; the rest goes out."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[500] * 7)
+    world.clock.forward(minutes=30)
+    scene.front.status = 404
+    [job] = scene.claim()
+    await deliver(scene.home.kit, job)
+    scene.front.status = 202
+    await world.drain()
+    assert (len(scene.jobs("dead")), len(scene.jobs("done"))) == (1, 6)
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "120"}])
+async def test_a_busy_server_is_not_broken(world: World, headers: dict[str, str]) -> None:
+    """However often a peer says 429, with or without Retry-After, its circuit stays closed and it is alive."""
+    scene = await Scene(world).begin()
+    scene.front.headers = headers
+    for _ in range(8):
+        await scene.answers(429, 429)
+        assert scene.state() is State.CLOSED
+        world.clock.forward(days=1)
+    assert scene.jobs("dead") == []
+
+
+async def test_who_says_when_to_come_back_is_not_broken(world: World) -> None:
+    """An answer with Retry-After is a wish, not a failure: a 503 that has one opens no circuit."""
+    scene = await Scene(world).begin()
+    scene.front.headers = {"retry-after": "120"}
+    await scene.answers(*[503] * 6)
+    assert scene.state() is State.CLOSED
+
+
+async def test_a_success_between_failures_counts(world: World) -> None:
+    """Failures in a row open a circuit, not failures now and then."""
+    scene = await Scene(world).begin()
+    for _ in range(3):
+        await scene.answers(500, 500, 500, 500, 202)
+    assert scene.state() is State.CLOSED
+
+
+# Death
+
+
+async def dying(scene: Scene, days: int) -> None:
+    """Let a peer fail on so many days."""
+    for _ in range(days):
+        scene.world.clock.forward(days=1)
+        await scene.answers(500)
+
+
+async def test_seven_days_are_death(world: World) -> None:
+    """On the seventh day of failures every delivery to a peer ends as dead, and that is audited."""
+    scene = await Scene(world).begin()
+    await dying(scene, 6)
+    assert scene.state() is not State.DEAD
+    assert scene.jobs("dead") == []
+    await dying(scene, 1)
+    assert scene.state() is State.DEAD
+    assert scene.jobs(*OPEN) == []
+    assert {(job.state, job.problem) for job in scene.jobs()} == {("dead", "peer-dead")}
+    assert any("dead" in reason for reason in scene.audited())
+
+
+async def test_nothing_new_is_queued_for_the_dead(world: World) -> None:
+    """A post to a dead peer makes no delivery, and it is audited that it does not get it."""
+    scene = await Scene(world).begin()
+    await dying(scene, 7)
+    before, lines, asked = len(scene.jobs()), len(scene.audited()), scene.front.asked
+    await scene.answers(202)
+    assert (len(scene.jobs()), scene.front.asked) == (before, asked)
+    assert len(scene.audited()) > lines
+
+
+async def test_others_live_on(world: World) -> None:
+    """The death of one peer ends nothing that is for another."""
+    scene = await Scene(world).begin()
+    other = world.peer("other.example", "olga")
+    await follows(world, other)
+    await dying(scene, 7)
+    assert len(other.received) == 7
+    assert {job.state for job in scene.jobs() if job.peer == "https://other.example"} == {"done"}
+
+
+async def test_gone_at_the_shared_inbox_is_death(world: World) -> None:
+    """A 410 from a server's own inbox means the server is no more: everything for it ends at once."""
+    scene = await Scene(world).begin()
+    await scene.queued(9)
+    scene.front.status = 410
+    await world.drain()
+    assert scene.state() is State.DEAD
+    assert scene.front.asked <= SHARE
+    assert {job.state for job in scene.jobs()} == {"dead"}
+    assert "peer-dead" in {job.problem for job in scene.jobs()}
+    assert any("dead" in reason for reason in scene.audited())
+
+
+async def test_gone_at_one_persons_inbox_is_not_death(world: World) -> None:
+    """A 410 from an actor's inbox is about the actor."""
+    scene = Scene(world)
+    scene.peer.serve_document(scene.peer.me.id, scene.peer.me.document(endpoints=None))
+    await scene.begin()
+    await scene.answers(410)
+    assert scene.state() is State.CLOSED
+    await scene.answers(202)
+    assert scene.front.taken == ["Create"]
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_the_dead_get_nothing_that_was_in_hand(world: World, status: int) -> None:
+    """A delivery that was under way when its peer died, and fails, is dead too and never tried again."""
+    scene = await Scene(world).begin()
+    await scene.queued(2)
+    first, second = scene.claim()
+    scene.front.status = 410
+    await deliver(scene.home.kit, first)
+    assert scene.state() is State.DEAD
+    scene.front.status = status
+    await deliver(scene.home.kit, second)
+    assert [job.state for job in scene.jobs()] == ["dead", "dead"]
+
+
+async def test_nothing_is_passed_on_to_the_dead(world: World) -> None:
+    """What others write goes on to living followers' servers only."""
+    scene = await Scene(world).begin()
+    post = await published(scene.home, scene.alice)
+    await world.drain()
+    dora = world.peer("dora.example", "dora")
+    reach.is_gone(scene.home.kit, PEER)
+    asked = scene.front.asked
+    note = dora.note("answer", inReplyTo=post.id)
+    await arrives(world, dora, dora.activity("Create", note, to=[PUBLIC], cc=[f"{ALICE}/followers"]))
+    assert (scene.jobs(kind="forward"), scene.front.asked) == ([], asked)
+
+
+async def test_what_waits_to_be_passed_on_ends_with_the_peer(world: World) -> None:
+    """Forwarded activities are deliveries too: they end when the peer is dead."""
+    scene = await Scene(world).begin()
+    post = await published(scene.home, scene.alice)
+    await world.drain()
+    dora = world.peer("dora.example", "dora")
+    note = dora.note("answer", inReplyTo=post.id)
+    scene.front.status = 503
+    await arrives(world, dora, dora.activity("Create", note, to=[PUBLIC], cc=[f"{ALICE}/followers"]))
+    [waiting] = scene.jobs(*OPEN, kind="forward")
+    reach.is_gone(scene.home.kit, PEER)
+    asked = scene.front.asked
+    world.clock.forward(hours=1)
+    await world.drain()
+    assert scene.front.asked == asked
+    found = scene.home.kit.store.jobs.get(waiting.id)
+    assert found is not None
+    assert (found.state, found.problem) == ("dead", "peer-dead")
+
+
+# The way back
+
+
+@pytest.mark.parametrize("how", ["gone", "seven days"])
+async def test_the_dead_come_back_when_they_speak(world: World, how: str) -> None:
+    """Something verified from a dead peer makes it a peer again, which gets what is new."""
+    scene = await Scene(world).begin()
+    if how == "gone":
+        await scene.answers(410)
+    else:
+        await dying(scene, 7)
+    assert scene.state() is State.DEAD
+    scene.front.status = 202
+    await arrives(world, scene.peer, scene.peer.activity("Like", ALICE))
+    assert scene.state() in (State.CLOSED, State.MENDING)
+    await scene.answers(202)
+    assert scene.front.taken == ["Create"]
+
+
+async def test_an_open_circuit_closes_when_the_peer_speaks(world: World) -> None:
+    """Something verified from a peer shows that it is there: what was held goes out at once, in order."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[500] * 5)
+    await scene.queued(12)
+    world.clock.forward(minutes=1)
+    await world.drain()
+    assert scene.front.asked == 5
+    scene.front.status = 202
+    await arrives(world, scene.peer, scene.peer.activity("Like", ALICE))
+    await world.drain()
+    assert scene.front.taken == ["Create"] * 17
+
+
+async def test_a_repeat_is_a_word_too(world: World) -> None:
+    """A peer that sends again what is known already is there."""
+    scene = await Scene(world).begin()
+    like = scene.peer.activity("Like", ALICE)
+    await arrives(world, scene.peer, like)
+    await scene.answers(410)
+    await arrives(world, scene.peer, like)
+    assert scene.state() in (State.CLOSED, State.MENDING)
+
+
+async def test_a_forgery_revives_nobody(world: World) -> None:
+    """What is not verified says nothing about the peer that it names."""
+    scene = await Scene(world).begin()
+    await scene.answers(410)
+    document = scene.peer.activity("Like", ALICE)
+    request = scene.peer.signed(f"{ALICE}/inbox", json.dumps(document).encode())
+    answer = await scene.peer.send(replace(request, body=request.body + b" "))
+    assert answer.status_code == 401
+    mallory = world.peer("mallory.example", "mallory")
+    answer = await mallory.post(f"{ALICE}/inbox", document)
+    assert answer.status_code == 401
+    assert scene.state() is State.DEAD
+
+
+async def test_trouble_is_forgotten_after_a_while(world: World) -> None:
+    """A circuit of a peer that nothing is sent to any more is pruned, whatever its state."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[500] * 5)
+    world.clock.forward(minutes=30)
+    scene.front.status = 202
+    await deliver(scene.home.kit, scene.claim()[0])
+    assert scene.home.kit.store.circuits.all()
+    world.clock.forward(days=60)
+    scene.home.prune()
+    assert scene.home.kit.store.circuits.all() == {}
+
+
+# When a delivery is tried again
+
+
+async def test_those_that_failed_together_come_back_apart(world: World) -> None:
+    """First retries are spread over a fifth more or less of their wait."""
+    scene = await Scene(world).begin()
+    await scene.answers(*[429] * 40)
+    waits = [(job.due - world.clock.now()).total_seconds() for job in scene.jobs("queued")]
+    middle = (min(waits) + max(waits)) / 2
+    assert len(waits) == 40
+    assert len(set(waits)) > 20
+    assert middle * 0.79 <= min(waits) < max(waits) <= middle * 1.21
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("120", 120, 120),
+        (str(DAY), DAY, DAY),
+        (str(10 * DAY), DAY, DAY),
+        ("9" * 40, DAY, DAY),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 7200, 7200),
+        ("Fri, 01 Jan 2038 00:00:00 GMT", DAY, DAY),
+        ("Mon, 23 Nov 2020 11:00:00 GMT", 10, 30),
+        ("0", 10, 30),
+        ("-5", 10, 30),
+        ("soon", 10, 30),
+        ("", 10, 30),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_wish_for_a_pause_is_kept_within_reason(
+    world: World, status: int, asked: str, least: float, most: float
+) -> None:
+    """Retry-After counts in seconds or as a date, a day at most, and nonsense or the past not at all."""
+    scene = await Scene(world).begin()
+    scene.front.headers = {"retry-after": asked}
+    await scene.answers(status)
+    [job] = scene.jobs("queued")
+    assert timedelta(seconds=least) <= job.due - world.clock.now() <= timedelta(seconds=most)
+
+
+async def test_pauses_grow_and_end(world: World) -> None:
+    """A delivery that always meets a busy server is tried sixteen times over three days, ever more seldom."""
+    scene = await Scene(world).begin()
+    start = world.clock.now()
+    await scene.answers(429)
+    waits: list[Any] = []
+    while waiting := scene.jobs(*OPEN):
+        [job] = waiting
+        waits.append(job.due - world.clock.now())
+        world.clock.forward(seconds=waits[-1].total_seconds())
+        await world.drain()
+    assert len(waits) == 15
+    assert timedelta(hours=54) <= world.clock.now() - start <= timedelta(hours=90)
+    assert waits[0] < waits[4] < waits[9] < waits[14]
+    assert [job.state for job in scene.jobs()] == ["dead"]
