@@ -261,7 +261,9 @@ class BoundedProtocol(HttpToolsProtocol):
             f"content-length: {len(document)}\r\nconnection: close\r\n\r\n"
         )
         answering = self._answering
-        if answering is not None and answering is not self.cycle and not answering.response_complete:
+        if answering is not None and answering.response_complete:
+            answering = None
+        if answering is not None and (self._in_head or answering is not self.cycle):
             # Something was asked before this: it gets its answer, and nothing follows.
             self.pipeline.clear()
             self._deaf, answering.keep_alive = True, False

@@ -48,7 +48,11 @@ def test_the_long_name_only_where_it_alone_is_asked_for(accept: str, profiled: b
         ("application/ld+json", False), ('application/ld+json; profile="https://x.example"', False),
         (f'application/ld+json; profile={PROFILE[:-1]}2"', False), ("application/json", False), ("text/html", False),
         ("", False), ("application/activity+json, text/html", False), ("text/html, application/activity+json", False),
-        ("image/png; x=application/activity+json", False),
+        ("image/png; x=application/activity+json", False), ('application/activity+json ; charset="UTF-8"', True),
+        ("application/activity+json;", True), ("application/activity+json; charset=utf-16", False),
+        ('application/ld+json; x="; profile=https://www.w3.org/ns/activitystreams"', False),
+        (f'application/ld+json; profile={PROFILE}; profile="x"', False), ("application/activity+json\xa0", False),
+        (f'application/ld+json; profile="\\h{PROFILE[2:]}', True),
     ],
 )  # fmt: skip
 def test_only_two_content_types_carry_activities(content_type: str, ok: bool) -> None:  # noqa: FBT001 - a table

@@ -262,6 +262,58 @@ async def test_a_crowd_of_idle_connections_makes_room(monkeypatch: pytest.Monkey
             writer.close()
 
 
+async def test_slow_bodies_make_room_for_a_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When all connections are in the middle of a body, the one that has been sending the longest goes."""
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 5)
+    async with served() as port:
+        crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        for _, writer in crowd:
+            writer.write(POST + b"content-length: 100\r\n\r\nslow")
+            await writer.drain()
+        async with asyncio.timeout(GENEROUS):
+            while len(BoundedProtocol._sends) < 5:
+                await asyncio.sleep(0)
+        for _ in range(3):
+            assert (await said(port, ASK)).endswith(b"0 1")
+        for _, writer in crowd:
+            writer.close()
+
+
+async def test_nonsense_behind_a_request_does_not_take_its_answer() -> None:
+    """What follows a request and is none gets no answer: the request before it gets its own, and then it is over."""
+    go = asyncio.Event()
+
+    async def slow(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await go.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async with served(slow) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASK + b"NONSENSE\r\n\r\n")
+        await writer.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SOON):
+                assert await reader.read(1) == b""
+        go.set()
+        async with asyncio.timeout(GENEROUS):
+            found = await reader.read()
+        writer.close()
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert found.endswith(b"\r\n\r\nok")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [(b"http://x/", b"200"), (b"http://evil.example/", b"421"), (b"http://u@x/", b"421")]
+)
+async def test_a_host_in_the_target_is_the_host(target: bytes, status: bytes) -> None:
+    """A target with a host in it is answered when that is the one of the Host field."""
+    async with served() as port:
+        found = await said(port, b"GET " + target + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert found.startswith(b"HTTP/1.1 " + status)
+
+
 def test_nothing_is_remembered_of_closed_connections() -> None:
     """The register of idle connections is empty when all of them are gone."""
     assert not BoundedProtocol._asks_nothing

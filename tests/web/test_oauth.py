@@ -568,6 +568,10 @@ async def test_a_code_is_taken_with_or_without_its_link(site: Site, *, bare: boo
         ({}, 403),
         ({"origin": BASE}, 303),
         ({"sec-fetch-site": "same-origin", "origin": "null"}, 303),
+        ({"sec-fetch-site": "same-origin", "origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "none", "origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "none", "origin": "null"}, 403),
+        ({"sec-fetch-site": "same-origin", "origin": BASE}, 303),
     ],
 )
 async def test_another_site_does_not_press_the_button(site: Site, headers: dict[str, str], status: int) -> None:
