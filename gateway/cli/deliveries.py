@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.store.jobs import Job
 
 app = typer.Typer(help="What waits to be sent, and what could not be.", no_args_is_help=True)
-STATES = ("queued", "leased", "dead", "dropped", "done")
+STATES = ("waiting", "queued", "leased", "dead", "dropped", "superseded", "done")
 Id = Annotated[int, typer.Argument(help="Delivery number.")]
 
 
@@ -30,14 +30,15 @@ def _described(job: Job) -> dict[str, Any]:
 async def list_deliveries(
     run: Run,
     state: Annotated[
-        list[str] | None, typer.Option(help="queued, leased, dead, dropped or done; may be repeated.")
+        list[str] | None,
+        typer.Option(help="waiting, queued, leased, dead, dropped, superseded or done; may be repeated."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
 ) -> None:
     """List deliveries that are not done."""
     if unknown := [name for name in state or () if name not in STATES]:
         raise BadInput(f"{unknown[0]!r}; one of {', '.join(STATES)}", detail=Text("Unknown state", "不明な状態です"))
-    wanted = tuple(state or ("queued", "leased", "dead", "dropped"))
+    wanted = tuple(state or ("waiting", "queued", "leased", "dead", "dropped"))
     async with run.gateway() as gateway:
         jobs = gateway.kit.store.jobs.find(kind="deliver", states=wanted, limit=limit)
         columns = ["id", "state", "inbox", "attempts", "due", "status", "problem"]

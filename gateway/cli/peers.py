@@ -9,7 +9,7 @@ import typer
 from gateway.cli.arguments import when
 from gateway.cli.output import Run, command
 from gateway.errors import BadInput, NotFound, Text
-from gateway.flows import moderate, watch
+from gateway.flows import moderate, reach, watch
 from gateway.policy.rules import Action
 from gateway.store.database import from_ms
 from gateway.urls import origin_of
@@ -54,6 +54,7 @@ def described(kit: Kit, origin: Origin) -> dict[str, Any]:
         "known": str(origin) in kit.store.peers.origins_of(origin.host),
         "standing": {"rung": standing.rung.value, "violation": standing.violation, "count": standing.count},
         "decision": decision.as_json(),
+        "delivery": reach.outlook(kit, origin),
         "rule": {"host": rule.host, "action": rule.action.word, "note": rule.note} if rule else None,
         "evidence": [_evidence(found) for found in kit.store.peers.evidence(origin)],
         "audit": [
@@ -104,7 +105,7 @@ async def show(run: Run, host: Host) -> None:
         run.one({
             "peer": found["origin"], "standing": f"{RUNGS[standing['rung']]}; {VIOLATIONS[standing['violation']]}",
             "decision": decision["action"], "reason": decision["reason"], "because": decision["because"],
-            "evidence": decision["evidence"],
+            "evidence": decision["evidence"], "delivery": _delivery(found["delivery"]),
         })  # fmt: skip
         for item in found["evidence"]:
             state = f"cleared {item['cleared']}" if item["cleared"] else "counts"
@@ -117,6 +118,14 @@ async def show(run: Run, host: Host) -> None:
                 by = ", ".join(contradiction["carriers"])
                 run.one({}, f"  {contradiction['category']}: asked n, shown y ({by}) for {contradiction['object']}")
                 run.one({}, f"      in {where}")
+
+
+def _delivery(found: dict[str, Any]) -> str:
+    """Return in one line what waits for a peer, when it is tried next, and what it said last."""
+    said = found["lastStatus"] or found["lastProblem"] or "nothing yet"
+    following = f", next try {found['next']}" if found["next"] else ""
+    days = f", failing on {found['failingDays']} days" if found["failingDays"] else ""
+    return f"{found['circuit']}; {found['waiting']} waiting{following}; last answer {said}{days}"
 
 
 async def _rule(run: Run, host: str, action: Action, note: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.clock import rfc3339
 from gateway.jobs import circuit
 from gateway.jobs.circuit import State
 from gateway.observe.names import DELIVERY
@@ -19,6 +20,19 @@ DEAD = "peer-dead"
 def is_dead(kit: Kit, origin: Origin) -> bool:
     """Tell whether nothing is sent to a peer until something verified comes from it."""
     return circuit.state(kit.store.circuits.get(str(origin)), kit.clock.now()) is State.DEAD
+
+
+def outlook(kit: Kit, origin: Origin) -> dict[str, object]:
+    """Return the state of a peer's circuit, what waits for it, when it is tried next, and what it answered last."""
+    known, found = kit.store.circuits.get(str(origin)), kit.store.jobs.outlook(str(origin))
+    return {
+        "circuit": circuit.state(known, kit.clock.now()).value,
+        "failingDays": known.days,
+        "waiting": found.held,
+        "next": None if found.next is None else rfc3339(found.next),
+        "lastStatus": found.status,
+        "lastProblem": found.problem,
+    }
 
 
 def answered(kit: Kit, origin: Origin) -> None:

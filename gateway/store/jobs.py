@@ -47,6 +47,16 @@ class Job:
     finished: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How many jobs a peer has to wait for, when the next is due (None: none is, or one is in hand), its last answer."""
+
+    held: int
+    next: datetime | None
+    status: int | None
+    problem: str | None
+
+
 class Jobs:
     """Rows of ``job`` and ``turn``."""
 
@@ -274,6 +284,21 @@ class Jobs:
         """Return a job."""
         row = self._db.one("SELECT * FROM job WHERE id = :id", id=job)
         return None if row is None else _job(row)
+
+    def outlook(self, peer: str) -> Outlook:
+        """Return how things stand between us and a peer: what waits for it, when it is tried next, what it said last."""
+        held = self._db.value(
+            "SELECT count(*) FROM job WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased')",
+            peer=peer,
+        )
+        following = self._db.value("SELECT min(next) FROM turn WHERE peer = :peer AND pool > 0", peer=peer)
+        last = self._db.one(
+            "SELECT status, problem FROM job WHERE peer = :peer AND pool > 0 AND (status IS NOT NULL OR problem IS NOT NULL)"
+            " ORDER BY id DESC LIMIT 1",
+            peer=peer,
+        )
+        known = last or {"status": None, "problem": None}
+        return Outlook(held=int(held), next=from_ms(following), status=known["status"], problem=known["problem"])
 
     def find(
         self, *, kind: str | None = None, states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500

@@ -178,6 +178,7 @@ CREATE INDEX job_lease ON job (lease_until) WHERE state = 'leased';
 CREATE INDEX job_begun ON job (lane) WHERE begun = 1;
 CREATE INDEX job_delivery ON job (lane) WHERE kind = 'deliver';
 CREATE INDEX job_state ON job (state, id);
+CREATE INDEX job_peer ON job (peer, id);
 CREATE INDEX job_open ON job (peer) WHERE state IN ('waiting', 'queued', 'leased');
 CREATE INDEX job_arrivals ON job (id) WHERE pool = 0 AND state IN ('waiting', 'queued');
 CREATE INDEX job_finished ON job (finished) WHERE finished IS NOT NULL;

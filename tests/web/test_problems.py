@@ -113,6 +113,8 @@ async def test_a_defect_is_a_500_that_tells_a_stranger_nothing(
     with pytest.raises(ZeroDivisionError):  # the server's own log gets it, too
         await site.app(scope, receive, send)
     assert sent[0]["status"] == 500
+    names = {name for name, _ in sent[0]["headers"]}
+    assert {b"content-security-policy", b"x-content-type-options", b"content-usage", b"ai-usage"} <= names
     body = sent[1]["body"].decode()
     assert '"code":"internal"' in body
     assert "secret" not in body
