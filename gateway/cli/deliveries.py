@@ -19,8 +19,9 @@ Id = Annotated[int, typer.Argument(help="Delivery number.")]
 
 
 def _described(job: Job) -> dict[str, Any]:
+    activity = job.payload.get("activity", job.payload.get("arrival"))
     return {
-        "id": job.id, "state": job.state, "inbox": job.payload.get("inbox"), "activity": job.payload.get("activity"),
+        "id": job.id, "state": job.state, "inbox": job.payload.get("inbox"), "activity": activity,
         "attempts": job.attempts, "due": when(job.due), "status": job.status, "problem": job.problem,
         "finished": when(job.finished),
     }  # fmt: skip
@@ -34,20 +35,22 @@ async def list_deliveries(
         typer.Option(help="waiting, queued, leased, dead, dropped, superseded or done; may be repeated."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    arrivals: Annotated[bool, typer.Option(help="What came in and is not settled, instead of what goes out.")] = False,
 ) -> None:
-    """List deliveries that are not done."""
+    """List deliveries that are not done, or arrivals that are not settled."""
     if unknown := [name for name in state or () if name not in STATES]:
         raise BadInput(f"{unknown[0]!r}; one of {', '.join(STATES)}", detail=Text("Unknown state", "不明な状態です"))
     wanted = tuple(state or ("waiting", "queued", "leased", "dead", "dropped"))
     async with run.gateway() as gateway:
-        jobs = gateway.kit.store.jobs.find(kind="deliver", states=wanted, limit=limit)
-        columns = ["id", "state", "inbox", "attempts", "due", "status", "problem"]
+        kind = "settle" if arrivals else "deliver"
+        jobs = gateway.kit.store.jobs.find(kind=kind, states=wanted, limit=limit)
+        columns = ["id", "state", "activity" if arrivals else "inbox", "attempts", "due", "status", "problem"]
         run.many([_described(job) for job in jobs], columns, "Nothing waits, nothing failed.")
 
 
 @command(app, "retry")
 async def retry(run: Run, delivery: Id) -> None:
-    """Try a delivery again now."""
+    """Try a delivery again now, or an arrival that could not be settled."""
     async with run.gateway() as gateway:
         if not gateway.kit.store.jobs.revive(delivery, gateway.kit.clock.now()):
             raise NotFound(f"there is no delivery {delivery} that could be tried again")

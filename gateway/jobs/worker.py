@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.errors import GatewayError, StoreError
-from gateway.jobs.retry import Again, next_try
+from gateway.jobs.retry import Again, GiveUp, next_try
 from gateway.observe.logs import log
 from gateway.observe.names import FAULT
 from gateway.store.jobs import ARRIVALS, BULK, PEOPLE
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SETTLING = 128  # arrivals in hand at once: some wait for what they are about
 SENDING = 400  # deliveries and look-ups: each mostly waits for somebody else
 SHARE = 4  # of either for one peer
+POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 GRACE_SECONDS = 1.5
 
@@ -135,11 +136,13 @@ class Worker:
             self._again(job, f"{error.reason}: {error}")
         except Exception as error:  # noqa: BLE001 - a poison job must not stop the others
             log().error(FAULT, where=job.kind, job=job.id, problem=repr(error), exc_info=True)
-            self._again(job, repr(error))
+            self._again(job, f"poison: {error!r}" if job.attempts >= POISON else repr(error), is_poison=True)
 
-    def _again(self, job: Job, problem: str) -> None:
+    def _again(self, job: Job, problem: str, *, is_poison: bool = False) -> None:
         now = self._clock.now()
-        verdict = next_try(job.attempts, status=None, retry_after=None, jitter=secrets.randbelow(1000) / 1000)
+        verdict: Again | GiveUp = GiveUp(reason="poison")
+        if not is_poison or job.attempts < POISON:
+            verdict = next_try(job.attempts, status=None, retry_after=None, jitter=secrets.randbelow(1000) / 1000)
         try:
             if isinstance(verdict, Again):
                 self._store.jobs.postpone(job.id, now + timedelta(seconds=verdict.seconds), problem=problem[:300])

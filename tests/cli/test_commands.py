@@ -10,6 +10,7 @@ import pytest
 from gateway.cli.output import Run
 from gateway.preferences import PRESETS, Preset
 from gateway.store.database import Database
+from gateway.store.jobs import ARRIVALS
 from gateway.store.relations import Report
 
 if TYPE_CHECKING:
@@ -198,6 +199,23 @@ def test_deliveries_are_listed_by_state(shell: Shell, alice: dict[str, Any]) -> 
     shell.json("deliveries", "retry", str(waiting["id"]))
     assert shell.json("deliveries", "list", "--state", "dropped") == []
     assert "Nothing waits" in shell.run("deliveries", "list", "--state", "dead").stderr
+
+
+def test_an_arrival_that_was_set_aside_is_settled_again(shell: Shell, alice: dict[str, Any]) -> None:
+    """What could not be settled is listed with its reason, by itself, and can be tried again by hand."""
+    del alice
+    opened = shell.gateway()
+    jobs, now = opened.kit.store.jobs, opened.kit.clock.now()
+    jobs.add("settle", {"arrival": "https://peer.example/1", "actor": "https://peer.example/u"}, lane="in", peer="x",
+             due=now, pool=ARRIVALS)  # fmt: skip
+    [job] = jobs.claim("me", now, 1)
+    jobs.finish(job.id, now, state="dead", problem="poison: a defect")
+    opened.kit.store.close()
+    assert shell.json("deliveries", "list") == []
+    [dead] = shell.json("deliveries", "list", "--arrivals", "--state", "dead")
+    assert (dead["activity"], dead["inbox"], dead["problem"]) == ("https://peer.example/1", None, "poison: a defect")
+    shell.json("deliveries", "retry", str(job.id))
+    assert shell.json("deliveries", "list", "--arrivals")[0]["state"] == "queued"
 
 
 def test_explaining_our_own_and_somebody_elses(shell: Shell, alice: dict[str, Any]) -> None:

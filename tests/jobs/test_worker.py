@@ -11,7 +11,7 @@ from world import ManualClock
 from gateway.errors import RemoteUnreachable, StoreError
 from gateway.jobs import worker as module
 from gateway.jobs.retry import MAX_ATTEMPTS
-from gateway.jobs.worker import SENDING, Worker
+from gateway.jobs.worker import POISON, SENDING, Worker
 from gateway.store.jobs import LEASE, Job
 from gateway.store.store import FILE, Store
 
@@ -128,16 +128,20 @@ async def test_a_job_of_unknown_kind_is_poison_too(bench: Bench) -> None:
     assert "KeyError" in str(bench.jobs()["strange"].problem)
 
 
-async def test_poison_dies_in_the_end(bench: Bench) -> None:
-    """After the last attempt a job is dead, and its lane is free."""
-    bench.add("poison", "a")
+@pytest.mark.parametrize(("name", "tries"), [("poison", POISON), ("refused", MAX_ATTEMPTS)])
+async def test_what_cannot_be_done_ends(bench: Bench, name: str, tries: int) -> None:
+    """A defect of ours sets a job aside after three tries, others' failures after all of them; its lane goes on."""
+    bench.add(name, "a")
     bench.add("after", "a")
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(tries - 1):
         await bench.worker.drain()
         bench.clock.forward(days=2)
+    assert bench.jobs()[name].state == "queued"
     await bench.worker.drain()
-    assert bench.jobs()["poison"].state == "dead"
+    assert bench.jobs()[name].state == "dead"
+    assert name in str(bench.jobs()[name].problem)
     assert bench.done == ["after"]
+    assert bench.store.jobs.revive(bench.jobs()[name].id, bench.clock.now())
 
 
 async def test_a_store_that_fails_leaves_the_lease(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
