@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     allowed_ports: Ports = Field([], description="Ports besides 443 that peers may use.")
     ca_file: Path | None = Field(None, description="PEM file of further certificate authorities.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    metrics_address: str = Field(
+        "", pattern=r"^(|[^:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$",
+        description="host:port of a listener for /metrics alone; empty: none.",
+    )  # fmt: skip
     retention_arrivals: int = Field(30, ge=1, description="Days that the bytes of settled arrivals are kept.")
     retention_jobs: int = Field(7, ge=1, description="Days that finished jobs are kept.")
     limit_network: int = Field(

@@ -24,6 +24,7 @@ from gateway.observe import logs
 from gateway.observe.names import SERVER, STARTED, STOPPED
 from gateway.runtime import Gateway, open_gateway
 from gateway.settings import Settings
+from gateway.web import metrics
 from gateway.web.app import build
 
 if TYPE_CHECKING:
@@ -54,14 +55,33 @@ async def serve(
     _take_more_files()
     gateway = open_gateway(settings)
     server = server_of(build(gateway))
+    numbers: asyncio.Server | None = None
     try:
         await gateway.start()
+        if settings.metrics_address:
+            numbers = await _serve_metrics(gateway, settings.metrics_address)
+            run.say(f"Metrics at http://{settings.metrics_address}/metrics")
         _greet(run, gateway, first_account)
         logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
         await server.serve(sockets=[listener])
     finally:
+        if numbers is not None:
+            numbers.close()
         await gateway.stop()
     logs.log().info(STOPPED)
+
+
+async def _serve_metrics(gateway: Gateway, address: str) -> asyncio.Server:
+    """Answer /metrics on a listener of its own: no other address is there, and it is on no other."""
+    host, _, port = address.rpartition(":")
+    config = _config(metrics.build(gateway))
+    config.load()
+    state = uvicorn.Server(config).server_state
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(lambda: BoundedProtocol(config, state, {}), host.strip("[]"), int(port))
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"cannot listen on {address} for metrics: {error}") from error
 
 
 def _take_more_files() -> None:

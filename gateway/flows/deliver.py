@@ -16,6 +16,7 @@ from gateway.flows.letter import Letter, signed
 from gateway.flows.moderate import decision_about
 from gateway.jobs.retry import Again, next_try
 from gateway.net import purpose
+from gateway.observe import metrics
 from gateway.observe.logs import log
 from gateway.observe.names import DELIVERY
 from gateway.policy.rules import Action
@@ -59,12 +60,14 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         kit.store.jobs.finish(job.id, kit.clock.now(), state="dropped", problem=reason)
         kit.store.peers.audit(kit.clock.now(), DELIVERY, origin.host, reason, inbox)
         return
+    started = kit.clock.monotonic()
     try:
         answer, knocks = await _knock(kit, letter, inbox, origin)
     except RemoteUnreachable as error:
         with kit.store.transaction():
-            _failed(kit, job, origin, None, None, str(error))
+            result = _failed(kit, job, origin, None, None, str(error))
             reach.failed(kit, origin)
+        metrics.delivered(result, kit.clock.monotonic() - started)
         return
     if answer.ok:
         now = kit.clock.now()
@@ -80,12 +83,14 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
             knocks=len(knocks),
             scheme=knocks[-1].scheme,
         )
+        result = "arrived"
     else:
         text = answer.body[:200].decode("utf-8", "replace")
         with kit.store.transaction():
             after = answer.retry_after(kit.clock.now())
-            _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
+            result = _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
             _note(kit, origin, inbox, answer.status, says_when=after is not None)
+    metrics.delivered(result, kit.clock.monotonic() - started)
 
 
 def _note(kit: Kit, origin: Origin, inbox: str, status: int, *, says_when: bool) -> None:
@@ -130,7 +135,8 @@ def _learn(kit: Kit, origin: Origin, tried: list[Knock]) -> None:
         kit.store.peers.learn_no_content_usage(origin, now)
 
 
-def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str) -> None:
+def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str) -> str:
+    """Put a job back or end it; return ``again`` or ``ended``."""
     now = kit.clock.now()
     jitter, final = secrets.randbelow(1000) / 1000, FINAL.get(job.kind, frozenset())
     verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=jitter, final=final)
@@ -149,3 +155,4 @@ def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after:
         outcome=outcome,
         problem=problem[:200],
     )
+    return "again" if isinstance(verdict, Again) else "ended"

@@ -17,6 +17,7 @@ from gateway.flows.moderate import decision_about
 from gateway.flows.said import refusals_only, said_in
 from gateway.jsonld import strict
 from gateway.net.allowance import AN_ACTIVITY, at_most
+from gateway.observe import metrics
 from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
 from gateway.preferences import Auth
@@ -153,4 +154,5 @@ def _finish(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[st
         kit.store.jobs.finish(job.id, now)
         if row.origin != kit.base and (outcome.startswith(("ignored", "refused")) or problems):
             kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))
+    metrics.settled(outcome)
     log().info(SETTLED, activity=row.id, peer=row.origin, outcome=outcome, problems=problems)

@@ -23,3 +23,27 @@ EVENTS = {
     SERVER: "What did the HTTP server complain about?",
     PROXY: "Which proxy says who asks, and is not trusted to?",
 }
+
+ARRIVALS_TOTAL = "gateway_arrivals_total"
+SETTLED_TOTAL = "gateway_settled_total"
+DELIVERIES_TOTAL = "gateway_deliveries_total"
+ARRIVAL_SECONDS = "gateway_arrival_seconds"
+DELIVERY_SECONDS = "gateway_delivery_seconds"
+JOBS = "gateway_jobs"
+OLDEST_SECONDS = "gateway_oldest_due_seconds"
+CIRCUITS = "gateway_circuits"
+PEERS = "gateway_peers"
+OBJECTS = "gateway_objects"
+
+METRICS = {
+    ARRIVALS_TOTAL: "How many activities came, and what were they answered (status)?",
+    SETTLED_TOTAL: "How many arrivals were settled: done, ignored, or refused with their sender (outcome)?",
+    DELIVERIES_TOTAL: "How many delivery attempts were made, and did they arrive, come again later, or end (result)?",
+    ARRIVAL_SECONDS: "How long does a peer wait for the answer at an inbox?",
+    DELIVERY_SECONDS: "How long does a delivery attempt take, its knocks together?",
+    JOBS: "How much waits, is in hand, or was given up (pool, state)?",
+    OLDEST_SECONDS: "For how long has the oldest job been due that nobody took up (pool)?",
+    CIRCUITS: "How many peers do not answer, and how are they treated (state)?",
+    PEERS: "How many other servers were met?",
+    OBJECTS: "How many objects are kept, ours and those of others (whose)?",
+}

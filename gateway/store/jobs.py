@@ -285,6 +285,19 @@ class Jobs:
         row = self._db.one("SELECT * FROM job WHERE id = :id", id=job)
         return None if row is None else _job(row)
 
+    def sizes(self) -> list[tuple[int, str, int]]:
+        """Return (pool, state, how many) of what has not ended, and of what was given up."""
+        rows = self._db.rows(
+            "SELECT pool, state, count(*) AS n FROM job WHERE state IN ('waiting', 'queued', 'leased', 'dead')"
+            " GROUP BY pool, state"
+        )
+        return [(row["pool"], row["state"], int(row["n"])) for row in rows]
+
+    def oldest(self) -> dict[int, datetime]:
+        """Return pool -> since when its oldest job could be claimed."""
+        rows = self._db.rows("SELECT pool, min(due) AS due FROM job WHERE state = 'queued' GROUP BY pool")
+        return {row["pool"]: due for row in rows if (due := from_ms(row["due"])) is not None}
+
     def outlook(self, peer: str) -> Outlook:
         """Return how things stand between us and a peer: what waits for it, when it is tried next, what it said last."""
         held = self._db.value(

@@ -145,6 +145,12 @@ class Objects:
         )  # fmt: skip
         return [_stored(row) for row in rows]
 
+    def sizes(self) -> tuple[int, int]:
+        """Return how many objects of ours and of others are kept."""
+        rows = self._db.rows("SELECT local, count(*) AS n FROM object GROUP BY local")
+        found = {int(row["local"]): int(row["n"]) for row in rows}
+        return found.get(1, 0), found.get(0, 0)
+
     def give(self, object_id: str, owner: str) -> None:
         """Let a remote object belong to somebody else of its origin."""
         self._db.run("UPDATE object SET owner = :owner WHERE id = :id AND local = 0", id=object_id, owner=owner)

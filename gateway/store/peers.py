@@ -101,6 +101,10 @@ class Peers:
         """Return every peer, by origin."""
         return [self._peer(row, now) for row in self._db.rows("SELECT * FROM peer ORDER BY origin")]
 
+    def count(self) -> int:
+        """Return how many origins are remembered."""
+        return int(self._db.value("SELECT count(*) FROM peer"))
+
     def origins_of(self, host: str) -> list[str]:
         """Return the known origins of a host and its subdomains."""
         rows = self._db.rows(

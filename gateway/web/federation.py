@@ -14,6 +14,7 @@ from gateway.errors import GatewayError, Gone, NotFound, UnsupportedMediaType
 from gateway.flows import inbound, stating
 from gateway.flows.profile import profile_of
 from gateway.flows.see import may_see_activity
+from gateway.observe import metrics
 from gateway.observe.logs import log
 from gateway.observe.names import ARRIVAL
 from gateway.web.access import account_of, check_visible, is_unsigned, requester
@@ -38,11 +39,13 @@ async def inbox(request: Request) -> Response:
     try:
         received = await _take(request)
     except GatewayError as error:
+        metrics.arrived(error.status, time.perf_counter() - started)
         line.info(ARRIVAL, answer=error.status, outcome=error.reason, problem=str(error), ms=_since(started))
         if error.status < 500:  # noqa: PLR2004 - RFC 9110
             kit.store.peers.audit(kit.clock.now(), ARRIVAL, "", error.reason, str(error))
         raise
     facts = {"activity": received.activity, "type": received.type, "peer": received.peer, "scheme": received.scheme}
+    metrics.arrived(202, time.perf_counter() - started)
     line.info(ARRIVAL, answer=202, outcome=received.outcome, ms=_since(started), **facts)
     return Response(status_code=202)
 

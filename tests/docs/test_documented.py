@@ -12,6 +12,7 @@ from typer.main import get_command
 
 import gateway
 from gateway.cli.main import app
+from gateway.observe.names import METRICS
 from gateway.policy.reasons import Reason
 from gateway.settings import Settings
 from gateway.web.app import ROUTES
@@ -60,6 +61,12 @@ def test_every_command_is_documented(command: str) -> None:
 def test_every_setting_is_documented(name: str) -> None:
     """Each GATEWAY_ variable stands in the README."""
     assert f"GATEWAY_{name.upper()}" in README
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_documented(name: str) -> None:
+    """Each metric stands in the README with the question that it answers."""
+    assert f"| `{name}` | {METRICS[name]} |" in README
 
 
 @pytest.mark.parametrize("reason", Reason)

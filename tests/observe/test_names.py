@@ -8,5 +8,5 @@ from gateway.observe import names
 def test_every_event_says_which_question_it_answers() -> None:
     """The list is complete and each entry is a question."""
     constants = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)}
-    assert constants == set(names.EVENTS)
-    assert all(question.endswith("?") for question in names.EVENTS.values())
+    assert constants == {*names.EVENTS, *names.METRICS}
+    assert all(question.endswith("?") for question in (*names.EVENTS.values(), *names.METRICS.values()))
