@@ -6,6 +6,7 @@ trailing dot. Everything that compares hosts or origins goes through here.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import idna
 from gateway.errors import BadUrl
 
 MAX_URL = 2048
+MAX_REMEMBERED = 512  # characters of an address whose origin is remembered
 MAX_HOST = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\^`{|}<>\"\ud800-\udfff]")
@@ -57,7 +59,7 @@ def normalise_host(text: str) -> str:
 
     Raises BadUrl for anything with user info, port, path or impossible labels.
     """
-    host = text.strip(" \t")  # other blanks are no blanks in a header, nor in a URL
+    host = text.strip()
     if host.startswith("[") and host.endswith("]"):
         if ":" not in host or "%" in host:  # only IPv6 stands in brackets, and a zone means nothing elsewhere
             raise BadUrl(f"not an IPv6 literal: {text!r}")
@@ -109,10 +111,18 @@ def split(url: object) -> SplitResult:
 
 def origin_of(url: object) -> Origin:
     """Return the origin of an absolute http(s) URL; raise BadUrl when it has none."""
+    return _known(url) if isinstance(url, str) and len(url) <= MAX_REMEMBERED else _parsed(url)
+
+
+def _parsed(url: object) -> Origin:
     parts = split(url)
     scheme = parts.scheme.lower()
     host = f"[{parts.hostname}]" if "[" in parts.netloc else parts.hostname or ""
     return Origin(scheme, normalise_host(host), parts.port or DEFAULT_PORTS[scheme])
+
+
+# One request names the same few addresses dozens of times.
+_known = functools.lru_cache(4_096)(_parsed)
 
 
 def try_origin(url: object) -> Origin | None:

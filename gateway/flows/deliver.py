@@ -5,16 +5,12 @@ What is forwarded for others goes the same way; only its bytes are not ours.
 
 from __future__ import annotations
 
-import secrets
-from datetime import timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gateway.errors import RemoteUnreachable
-from gateway.flows import reach
+from gateway.flows import attempt
 from gateway.flows.letter import Letter, signed
 from gateway.flows.moderate import decision_about
-from gateway.jobs.retry import Again, next_try
 from gateway.net import purpose
 from gateway.observe import metrics
 from gateway.observe.logs import log
@@ -29,10 +25,6 @@ if TYPE_CHECKING:
     from gateway.signatures.knock import Knock
     from gateway.store.jobs import Job
     from gateway.urls import Origin
-
-
-# Whoever does not take others' words from us today will not tomorrow.
-FINAL = {"forward": frozenset({401})}
 
 
 async def deliver(kit: Kit, job: Job) -> None:
@@ -64,17 +56,12 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
     try:
         answer, knocks = await _knock(kit, letter, inbox, origin)
     except RemoteUnreachable as error:
-        with kit.store.transaction():
-            result = _failed(kit, job, origin, None, None, str(error))
-            reach.failed(kit, origin)
+        problem = str(error)
+        result = await kit.store.together(lambda: attempt.unanswered(kit, job, origin, problem))
         metrics.delivered(result, kit.clock.monotonic() - started)
         return
     if answer.ok:
-        now = kit.clock.now()
-        with kit.store.transaction():
-            kit.store.jobs.finish(job.id, now, status=answer.status)
-            kit.store.peers.seen(origin, now)
-            reach.answered(kit, origin)
+        await kit.store.together(lambda: attempt.arrived(kit, job, origin, answer.status))
         log().info(
             DELIVERY,
             activity=letter.activity,
@@ -86,23 +73,8 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         result = "arrived"
     else:
         text = answer.body[:200].decode("utf-8", "replace")
-        with kit.store.transaction():
-            after = answer.retry_after(kit.clock.now())
-            result = _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
-            _note(kit, origin, inbox, answer.status, says_when=after is not None)
+        result = await kit.store.together(lambda: attempt.refused(kit, job, inbox, answer, text))
     metrics.delivered(result, kit.clock.monotonic() - started)
-
-
-def _note(kit: Kit, origin: Origin, inbox: str, status: int, *, says_when: bool) -> None:
-    """Remember what a failure says about the peer: one that refuses is there, one that is busy is no failure."""
-    if status == HTTPStatus.GONE and kit.store.relations.is_shared_inbox(inbox):
-        reach.is_gone(kit, origin)
-    elif says_when and status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        return  # it is there, and said when to come again
-    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        reach.failed(kit, origin)
-    elif status != HTTPStatus.TOO_MANY_REQUESTS:
-        reach.answered(kit, origin)
 
 
 async def _knock(kit: Kit, letter: Letter, inbox: str, origin: Origin) -> tuple[Answer, list[Knock]]:
@@ -133,26 +105,3 @@ def _learn(kit: Kit, origin: Origin, tried: list[Knock]) -> None:
     with_header = any(one.content_usage and one.scheme == worked.scheme for one in tried)
     if with_header and not worked.content_usage:
         kit.store.peers.learn_no_content_usage(origin, now)
-
-
-def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str) -> str:
-    """Put a job back or end it; return ``again`` or ``ended``."""
-    now = kit.clock.now()
-    jitter, final = secrets.randbelow(1000) / 1000, FINAL.get(job.kind, frozenset())
-    verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=jitter, final=final)
-    if isinstance(verdict, Again):
-        kit.store.jobs.postpone(job.id, now + timedelta(seconds=verdict.seconds), status=status, problem=problem[:300])
-        outcome = f"again in {verdict.seconds:.0f} s"
-    else:
-        kit.store.jobs.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
-        outcome = verdict.reason
-    log().info(
-        DELIVERY,
-        job=job.id,
-        peer=str(origin),
-        status=status,
-        attempt=job.attempts,
-        outcome=outcome,
-        problem=problem[:200],
-    )
-    return "again" if isinstance(verdict, Again) else "ended"

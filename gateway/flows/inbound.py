@@ -83,7 +83,8 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         decision = decision_about(kit, origin)
         if decision.refuses:
             raise refused(kit, origin, decision)
-    kept = _keep(kit, request, activity_id, verdict, bearer, verify.covered(opened))
+    covered = verify.covered(opened)
+    kept = await kit.store.together(lambda: _keep(kit, request, activity_id, verdict, bearer, covered))
     if not kept and (reader := owner_of_inbox(kit, request.target)) is not None:
         put(kit, reader, activity_id, verdict.actor)  # one more of us is told of the same thing
     return Received(

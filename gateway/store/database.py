@@ -87,6 +87,18 @@ class Database:
             self._connection.rollback()
             raise StoreError(f"commit: {error}") from error
 
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Run the block inside of a transaction so that only it is taken back when it raises."""
+        self._run("SAVEPOINT piece", {})
+        try:
+            yield
+        except BaseException:
+            self._run("ROLLBACK TO piece", {})
+            self._run("RELEASE piece", {})
+            raise
+        self._run("RELEASE piece", {})
+
     def _run(self, sql: str, values: dict[str, Any]) -> Any:
         try:
             return self._connection.execute(sql, values)

@@ -17,6 +17,7 @@ from gateway.store.objects import Objects
 from gateway.store.peers import Peers
 from gateway.store.relations import Relations
 from gateway.store.statements import Statements
+from gateway.store.together import Together
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -43,6 +44,7 @@ class Store:
         self.peers = Peers(self.database)
         self.relations = Relations(self.database)
         self.statements = Statements(self.database)
+        self.together = Together(self.database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a block that is durable as a whole, or not at all."""

@@ -42,7 +42,8 @@ async def inbox(request: Request) -> Response:
         metrics.arrived(error.status, time.perf_counter() - started)
         line.info(ARRIVAL, answer=error.status, outcome=error.reason, problem=str(error), ms=_since(started))
         if error.status < 500:  # noqa: PLR2004 - RFC 9110
-            kit.store.peers.audit(kit.clock.now(), ARRIVAL, "", error.reason, str(error))
+            reason, told = error.reason, str(error)
+            await kit.store.together(lambda: kit.store.peers.audit(kit.clock.now(), ARRIVAL, "", reason, told))
         raise
     facts = {"activity": received.activity, "type": received.type, "peer": received.peer, "scheme": received.scheme}
     metrics.arrived(202, time.perf_counter() - started)

@@ -89,6 +89,9 @@ def _check_host(scope: Scope, settings: Settings) -> None:
 
 
 def _split_host(value: str, settings: Settings) -> tuple[str, int]:
+    value = value.strip(" \t")
+    if value != value.strip():  # what other scripts take for a blank is none in a header
+        raise WrongHost(f"{value[:100]!r}")
     name, colon, port = value.rpartition(":")
     if not colon or value.endswith("]"):
         name, port = value, ""

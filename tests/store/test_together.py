@@ -1,0 +1,99 @@
+"""Group commit: one sync for what is written at the same time, and nobody's failure is another's."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.errors import StoreError
+from gateway.store import together as module
+from gateway.store.store import FILE, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+def write(store: Store, key: str, value: str = "x") -> str:
+    """Write one row and return its key."""
+    store.database.run("INSERT INTO meta VALUES (:key, :value)", key=key, value=value)
+    return key
+
+
+def keys(store: Store) -> set[str]:
+    """Return the keys that are there."""
+    return {row["key"] for row in store.database.rows("SELECT key FROM meta WHERE key LIKE 'k%'")}
+
+
+def commits(store: Store) -> list[str]:
+    """Return a list that grows with every commit."""
+    seen: list[str] = []
+    store.database._connection.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
+    return seen
+
+
+async def test_what_is_ready_shares_one_commit(store: Store) -> None:
+    """A hundred writers at a time are durable after one commit, each with its own value."""
+    seen = commits(store)
+    found = await asyncio.gather(*(store.together(functools.partial(write, store, f"k{n}")) for n in range(100)))
+    assert found == [f"k{n}" for n in range(100)]
+    assert seen == ["COMMIT"]
+
+
+async def test_it_is_durable_when_it_returns(store: Store, tmp_path: Path) -> None:
+    """Another connection sees a row as soon as whoever wrote it is told."""
+    await store.together(lambda: write(store, "k1"))
+    other = Store(tmp_path / FILE)
+    assert keys(other) == {"k1"}
+    other.close()
+
+
+async def test_a_failure_takes_back_its_own_rows_only(store: Store) -> None:
+    """One that raises leaves nothing behind; those before and after it in the same commit are kept."""
+
+    def half() -> None:
+        write(store, "k half")
+        raise ZeroDivisionError
+
+    found = await asyncio.gather(
+        store.together(lambda: write(store, "k1")), store.together(half), store.together(lambda: write(store, "k2")),
+        return_exceptions=True,
+    )  # fmt: skip
+    assert [type(one) for one in found] == [str, ZeroDivisionError, str]
+    assert keys(store) == {"k1", "k2"}
+
+
+async def test_a_commit_that_fails_is_everybodys(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the sync fails nobody is told that it worked, and the next ones are tried again."""
+
+    def full() -> Any:
+        raise StoreError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.database, "transaction", full)
+        found = await asyncio.gather(*(store.together(lambda: "never") for _ in range(3)), return_exceptions=True)
+    assert [type(one) for one in found] == [StoreError] * 3
+    assert await store.together(lambda: write(store, "k1")) == "k1"
+
+
+async def test_who_is_gone_keeps_nobody_waiting(store: Store) -> None:
+    """A writer that was cancelled is written all the same, and the others hear of theirs."""
+    gone = asyncio.create_task(store.together(lambda: write(store, "k1")))
+    stays = asyncio.create_task(store.together(lambda: write(store, "k2")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == "k2"
+    assert keys(store) == {"k1", "k2"}
+
+
+async def test_one_commit_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than may share a commit take several, in their order."""
+    monkeypatch.setattr(module, "MOST", 10)
+    seen = commits(store)
+    await asyncio.gather(*(store.together(functools.partial(write, store, f"k{n:02}")) for n in range(25)))
+    assert seen == ["COMMIT"] * 3
+    assert len(keys(store)) == 25
