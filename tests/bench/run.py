@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 REPEATS = 5
 PIECES = 400
-INBOX_PIECES = 300
+INBOX_PIECES = 320
+AT_ONCE = 32
 
 
 def cpu_microseconds(work: Callable[[], object], pieces: int = PIECES) -> float:
@@ -74,10 +75,10 @@ def parts(peer: PlainPeer, note: bytes) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in rounds) for name in works}
 
 
-async def inbox(root: Path) -> float:
+async def inbox(root: Path, at_once: int) -> float:
     """Return CPU microseconds an activity that is verified, judged and durable before its 202 (over ASGI)."""
     async with make_world(root) as world:
-        account(world.gateway())
+        account(world.gateway(limit_network=0, limit_peer=0))
         peer = world.peer()
         requests = [
             peer.signed(f"{BASE}/inbox", json.dumps(peer.activity("Create", peer.note(f"number {n}"))).encode())
@@ -85,10 +86,14 @@ async def inbox(root: Path) -> float:
         ]
         await peer.send(requests[0])
         async with world.client() as client:
-            started = time.process_time()
-            for request in requests[1:]:
+
+            async def send(request: SignedRequest) -> None:
                 answer = await client.post(request.target, headers=list(request.headers), content=request.body)
                 assert answer.status_code == 202
+
+            started = time.process_time()
+            for first in range(1, len(requests), at_once):
+                await asyncio.gather(*map(send, requests[first : first + at_once]))
             return (time.process_time() - started) / INBOX_PIECES * 1e6
 
 
@@ -98,7 +103,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         peer, note = asyncio.run(_prepared(Path(root)))
         found = parts(peer, note)
-        found["inbox: verified, judged, durable (SQLite FULL, over ASGI)"] = asyncio.run(inbox(Path(root) / "inbox"))
+        for at_once in (1, AT_ONCE):
+            name = f"inbox: verified, judged, durable (SQLite FULL, over ASGI), {at_once} at a time"
+            found[name] = asyncio.run(inbox(Path(root) / f"inbox{at_once}", at_once))
     verify_cost, sign_cost = found["V: RSA-2048 verify"], found["S: RSA-2048 sign"]
     print("| what | CPU us | of V | of S |\n|---|---:|---:|---:|")
     for name, cost in found.items():
