@@ -38,7 +38,7 @@ ACTOR_TERMS: Mapping[str, object] = {
 }
 OBJECT_TERMS: Mapping[str, object] = {"sensitive": "as:sensitive", "Hashtag": "as:Hashtag"}
 MAX_ATTACHMENTS = 32
-MAX_NODES = 5_000  # of a document that may speak about something of ours
+MAX_NODES = 20_000  # as many as the JSON reader lets through: nothing that may speak about ours is left out
 
 
 def context_for(*, actor: bool = False) -> list[object]:
@@ -193,7 +193,7 @@ def mentions_of(document: Mapping[str, object], ids: Mapping[str, object]) -> li
     The terms on an Announce, Create or Update are, by definition, those of its object.
     """
     found = []
-    for path, node in nodes(document, MAX_NODES):
+    for path, node in nodes(document, MAX_NODES, MAX_NODES):
         about = next((url for url in spoken_about(node) if url in ids), None)
         if about is not None:
             found.append((path, about))

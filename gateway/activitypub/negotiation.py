@@ -7,11 +7,11 @@ import re
 from gateway.jsonld.contexts import AS2
 
 _TCHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_VALUE = rf'{_TCHARS}|"(?:[^"\\]|\\.)*"'
-_PARAMETER = re.compile(rf";[ \t]*(?:({_TCHARS})=({_VALUE}))?")
-_MEDIA_TYPE = re.compile(
-    rf"[ \t]*(?P<media>{_TCHARS}/{_TCHARS})[ \t]*(?P<parameters>(?:;[ \t]*(?:{_TCHARS}=(?:{_VALUE})[ \t]*)?)*)"
-)
+_VALUE = r'"(?:[^"\\]|\\.)*"|[^\s;,"]+'
+_EQUALS = r"[ \t]*=[ \t]*"
+_PARAMETER = re.compile(rf";[ \t]*(?:({_TCHARS}){_EQUALS}({_VALUE})?)?")
+_PARAMETERS = rf"(?:;[ \t]*(?:{_TCHARS}{_EQUALS}(?:(?:{_VALUE})[ \t]*)?)?)*"
+_MEDIA_TYPE = re.compile(rf"[ \t]*(?P<media>{_TCHARS}/{_TCHARS})[ \t]*(?P<parameters>{_PARAMETERS})")
 _JSON = ("application/activity+json", "application/json", "application/ld+json")
 
 
@@ -54,10 +54,10 @@ def is_activity_type(content_type: str) -> bool:
         return False
     parameters: dict[str, str] = {}
     for name, value in filter(any, _PARAMETER.findall(parsed["parameters"])):
-        if name.lower() in parameters:
+        plain = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        if parameters.setdefault(name.lower(), plain) != plain:
             return False  # one reader takes the first, another the last
-        parameters[name.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
-    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", ""):
+    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii", ""):
         return False
     media = parsed["media"].lower()
     if media == "application/activity+json":

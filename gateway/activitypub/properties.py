@@ -60,7 +60,9 @@ def hashtags_of(document: Mapping[str, object]) -> list[str]:
     return [name.lstrip("#") for name in names if isinstance(name, str)]
 
 
-def nodes(document: object, limit: int = 500) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, object]]]:
+def nodes(
+    document: object, limit: int = 500, items: int = MAX_ITEMS
+) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, object]]]:
     """Yield (path, node) for every object inside ``document``, the outermost first; contexts left out."""
     waiting: deque[tuple[tuple[str | int, ...], object]] = deque([((), document)])
     while waiting and limit > 0:
@@ -70,4 +72,4 @@ def nodes(document: object, limit: int = 500) -> Iterator[tuple[tuple[str | int,
             yield path, value
             waiting += [((*path, key), item) for key, item in value.items() if key not in ("@context", "aiUsage")]
         elif isinstance(value, list):
-            waiting += [((*path, index), item) for index, item in enumerate(value[:MAX_ITEMS])]
+            waiting += [((*path, index), item) for index, item in enumerate(value[:items])]

@@ -147,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Hand the request on and wait for its body."""
         if self._is_ending():
             return
-        if self.url.startswith((b"http:", b"https:")) and not self._names_its_host():
+        if self.url[:1] not in (b"/", b"*") and self.parser.get_method() != b"CONNECT" and not self._names_its_host():
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, WrongHost.code)
             return
         self._in_head = False

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.store.peers import Evidence
 
 
-MAX_MENTIONS = 32  # nodes of one document that speak about something of ours; nobody needs more than two
+MAX_MENTIONS = 64  # nodes of one document that speak about something of ours; nobody needs more than two
 MAX_CANDIDATES = 256
 MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
 
@@ -45,7 +45,10 @@ def judge_labels(kit: Kit, document: Mapping[str, object], verdict: Verdict, req
 def contradictions_in(kit: Kit, document: Mapping[str, object], speaker: Declarant) -> list[dict[str, object]]:
     """Return every explicit opposite that a document states about one of our own objects."""
     candidates = {
-        url for _, node in nodes(document, MAX_NODES) for url in spoken_about(node) if url.startswith(f"{kit.base}/")
+        url
+        for _, node in nodes(document, MAX_NODES, MAX_NODES)
+        for url in spoken_about(node)
+        if url.startswith(f"{kit.base}/")
     }
     if len(candidates) > MAX_CANDIDATES:
         raise MalformedDocument(f"{len(candidates)} things of ours in one document")

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from gateway.urls import Origin
 
 # Whoever does not take others' words from us today will not tomorrow.
+# What others had us pass on is theirs: how it is taken says nothing about the peer, or they could make it look dead.
+THEIRS = frozenset({"forward"})
 FINAL = {"forward": frozenset({401})}
 
 
 def unanswered(kit: Kit, job: Job, origin: Origin, problem: str) -> str:
     """Note that nobody answered; return ``again`` or ``ended``."""
     result = _failed(kit, job, origin, None, None, problem)
-    reach.failed(kit, origin)
+    if job.kind not in THEIRS:
+        reach.failed(kit, origin)
     return result
 
 
@@ -42,7 +45,8 @@ def refused(kit: Kit, job: Job, inbox: str, answer: Answer, text: str) -> str:
     """Note that an answer was no yes; return ``again`` or ``ended``."""
     origin, after = origin_of(inbox), answer.retry_after(kit.clock.now())
     result = _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
-    _note(kit, origin, inbox, answer.status, says_when=after is not None)
+    if job.kind not in THEIRS:
+        _note(kit, origin, inbox, answer.status, says_when=after is not None)
     return result
 
 

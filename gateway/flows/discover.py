@@ -93,13 +93,16 @@ def keep_actor(kit: Kit, document: Mapping[str, object], *, supersede: bool = Fa
         document=document,
         fetched=now,
     )
-    reading = kit.reader().node(
-        document,
-        (),
-        Subject(scope=Scope.ACTOR, ref=actor_id),
-        author_of(actor_id),
-        parse_rfc3339(document.get("updated")),
-    )
+    try:
+        reading = kit.reader().node(
+            document,
+            (),
+            Subject(scope=Scope.ACTOR, ref=actor_id),
+            author_of(actor_id),
+            parse_rfc3339(document.get("updated")),
+        )
+    except MalformedDocument as error:
+        raise RemoteAnswer(f"{actor_id}: {error}", remote_status=200) from error
     with kit.store.transaction():
         kit.store.relations.save_actor(actor, [key.id for key in owner.listed_keys(document)])
         kit.store.peers.seen(origin_of(actor_id), now)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.properties import id_of, ids_of, type_of
-from gateway.errors import BadUrl, GatewayError, Refused, RemoteAnswer, RemoteUnreachable
-from gateway.flows import discover, fetch, reach
+from gateway.errors import BadUrl, GatewayError, Refused, RemoteAnswer
+from gateway.flows import discover, fetch
 from gateway.flows.queue import deliver_here, deliver_to, lane_of, look_up_later
 from gateway.flows.recipients import Reach, place
 from gateway.net.purpose import RECIPIENT
@@ -39,9 +39,6 @@ async def find_recipient(kit: Kit, job: Job) -> None:
             raise
         _give_up(kit, job, recipient, error)
         return
-    except RemoteUnreachable:
-        reach.failed(kit, origin_of(recipient))
-        raise
     found = Reach()
     for actor in members:
         place(kit, found, actor, shared=False)

@@ -86,7 +86,7 @@ def _collection(kit: Kit, address: str) -> tuple[str, list[str]]:
     return "", []
 
 
-def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]]) -> None:
+def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]], activity: Activity) -> None:
     """Queue an arrival, seen for the first time, for the members of our collections that it names."""
     for owner, members in audience.items():
         inboxes: dict[str, None] = {}
@@ -104,5 +104,7 @@ def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]]) -> Non
             if is_dead(kit, origin):
                 continue
             payload = {"arrival": row.id, "actor": row.actor, "inbox": inbox, "as": owner}
-            lane = f"on {inbox} {row.id}"
-            kit.store.jobs.add("forward", payload, lane=lane, peer=str(origin), due=kit.clock.now(), pool=BULK)
+            lane = f"on {inbox} {row.actor} {activity.object_id or row.id}"
+            kit.store.jobs.add(
+                "forward", payload, lane=lane, peer=str(origin), due=kit.clock.now(), pool=BULK, verb=activity.type
+            )

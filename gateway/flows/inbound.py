@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gateway.signatures.verify import Opened
     from gateway.urls import Origin
 
-MAX_WAITING = 50_000
+MAX_WAITING, MAX_WAITING_OF_ONE = 50_000, 2_500  # in all, and of one domain
 BUSY_SECONDS = 120
 SPOKEN_HEADERS = frozenset({"content-usage", "ai-usage", "x-robots-tag", "tdm-reservation", "tdm-policy"})
 KEPT_HEADERS = SPOKEN_HEADERS | frozenset(
@@ -78,7 +78,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     count_peer(kit, origin_of(bearer))
     count_bytes(kit, origin_of(bearer), len(request.body))
     activity_id = id_checked(document, actor)
-    _check_backlog(kit)
+    _check_backlog(kit, origin)
     if judge_labels(kit, document, verdict, request) is not None:
         decision = decision_about(kit, origin)
         if decision.refuses:
@@ -105,8 +105,10 @@ def is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) ->
     return about_itself and not same_origin(actor, kit.base) and kit.store.relations.actor(actor) is None
 
 
-def _check_backlog(kit: Kit) -> None:
-    """Raise Unavailable while more waits to be settled than is good: a 202 is a promise to get to it."""
+def _check_backlog(kit: Kit, origin: Origin) -> None:
+    """Raise Unavailable while more waits to be settled than is good, in all or of one domain: a 202 is a promise."""
+    if kit.store.jobs.waiting_for(registrable(origin.host), MAX_WAITING_OF_ONE) >= MAX_WAITING_OF_ONE:
+        raise Unavailable(f"{MAX_WAITING_OF_ONE} arrivals of {origin} wait", retry_after=BUSY_SECONDS)
     if kit.store.jobs.arrivals_waiting(MAX_WAITING) >= MAX_WAITING:
         raise Unavailable(f"{MAX_WAITING} arrivals wait", retry_after=BUSY_SECONDS)
 

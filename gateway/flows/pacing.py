@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 WINDOW = 300.0
 UNVERIFIED = 600  # failed or missing signatures of one network; Mastodon and GoToSocial take 300 requests of any kind
 SIGN_IN = 25  # as Mastodon
+APPS = 60  # registered by one network: more would push others' out before anybody used them
 # A full bucket and what flows in make at most thirty in any minute.
 KEYS = 15  # requests for keys at one domain that led to nobody
 KEYS_OF_ONE = 12  # of them on behalf of one network, so that one forger does not use them up
@@ -36,7 +37,7 @@ CAP = 20_000
 
 @dataclass(slots=True, kw_only=True)
 class Paces:
-    """``requests``, ``unverified`` and ``sign_in`` count networks, the others domains; ``searching`` is under way."""
+    """``requests``, ``unverified``, ``sign_in``, ``apps`` count networks, others domains; ``searching`` is open."""
 
     requests: Pace
     unverified: Pace
@@ -46,6 +47,7 @@ class Paces:
     keys: Pace
     keys_of_one: Pace
     errands: Pace
+    apps: Pace
     searching: Counter[str] = field(default_factory=Counter)
 
 
@@ -64,6 +66,7 @@ def paces(clock: Clock, settings: Settings) -> Paces:
         keys=pace("keys", KEYS, MINUTE),
         keys_of_one=pace("keys", KEYS_OF_ONE, MINUTE),
         errands=pace("errands", ERRANDS, MINUTE),
+        apps=pace("apps", APPS if settings.limit_network else 0, WINDOW),
     )
 
 

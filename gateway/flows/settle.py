@@ -14,7 +14,7 @@ from gateway.flows.deposit import deposit
 from gateway.flows.forward import audience_of_ours, forward
 from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
-from gateway.flows.said import refusals_only, said_in
+from gateway.flows.said import said_in
 from gateway.jsonld import strict
 from gateway.net.allowance import AN_ACTIVITY, at_most
 from gateway.observe import metrics
@@ -55,6 +55,18 @@ async def settle(kit: Kit, job: Job) -> None:
         _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
         return
     heard = list(_from_headers(kit, row, activity))
+    try:
+        await _carry_out(kit, job, row, activity, heard, [f"{p.code}: {p.detail}" for p in problems])
+    except MalformedDocument as error:  # what it led to cannot be read: that is nobody's fault here, and stays so
+        _finish(kit, job, row, f"ignored: {error.reason}", [str(error)])
+    kit.wake()
+
+
+async def _carry_out(
+    kit: Kit, job: Job, row: ArrivalRow, activity: Activity, heard: list[Statement], problems: list[str]
+) -> None:
+    """Find out what an activity does, and make that true in one transaction."""
+    ours = row.origin == kit.base
     with at_most(AN_ACTIVITY), set_to(CAUSE, None if ours else origin_of(row.actor)):
         known, done = await _decide(kit, activity, heard)
         # What our own activities state comes from what is known here: an echo adds nothing.
@@ -63,6 +75,10 @@ async def settle(kit: Kit, job: Job) -> None:
             await _refresh(kit, changed.id)
     statements = () if ours else (*activity.statements, *heard)
     with kit.store.transaction():
+        again = kit.store.arrivals.get(row.id, row.actor)
+        if again is None or again.settled is not None:
+            kit.store.jobs.finish(job.id, kit.clock.now())
+            return  # somebody else was faster
         for effect in done:
             if isinstance(effect, fx.MoveFollowers):
                 discover.keep_actor(kit, known.fetched[effect.new])  # whoever follows it needs its inbox
@@ -72,9 +88,8 @@ async def settle(kit: Kit, job: Job) -> None:
             deposit(kit, row, activity, ignored)
         # What others bring is not carried on: whoever has it may have it from us already.
         if ours or (set(ignored) <= PASSED_ON and row.verdict.get("scheme") != proof.SCHEME):
-            forward(kit, row, audience)
-        _finish(kit, job, row, _outcome(done), [f"{p.code}: {p.detail}" for p in problems])
-    kit.wake()
+            forward(kit, row, audience, activity)
+        _finish(kit, job, row, _outcome(done), problems)
 
 
 async def _refresh(kit: Kit, actor: str) -> None:
@@ -137,8 +152,8 @@ def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statem
     signed = frozenset(row.verdict.get("spoken", ()))
     by_hand = [(name, value) for name, value in row.headers if name in signed]
     beside = [(name, value) for name, value in row.headers if name not in signed]
-    # Whoever passes a request on can add a header to it: what no signature covers can only forbid.
-    unsigned = refusals_only(said_in(kit, beside, activity.object_id, row.origin, Auth.NONE))
+    # What no signature covers is the server's word all the same, and nobody's proven one.
+    unsigned = said_in(kit, beside, activity.object_id, row.origin, Auth.NONE)
     return (*said_in(kit, by_hand, activity.object_id, row.origin, Auth.HTTP_SIGNATURE), *unsigned)
 
 

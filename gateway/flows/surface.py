@@ -64,7 +64,10 @@ async def look_at(kit: Kit, origin: Origin, url: str, *, named: bool = False) ->
     document = _document(answer)
     speaker = Declarant(kind=DeclarantKind.INSTANCE, id=str(origin), auth=Auth.TLS)
     source = Source(subject=Subject(scope=Scope.PATH, ref=answer.url), declared_by=speaker, observed_at=kit.clock.now())
-    inside = contradictions_in(kit, document, speaker) if isinstance(document, dict) else []
+    try:
+        inside = contradictions_in(kit, document, speaker) if isinstance(document, dict) else []
+    except MalformedDocument:
+        inside = []  # made to be unreadable: the other pages are looked at all the same
     shows = _is_ours(kit, document) if document is not None else _shown(kit, text, named=named)
     return Look(
         url=url, status=answer.status, sha256=digest, reading=_read(answer, text, document, source),

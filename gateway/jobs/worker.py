@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gateway.errors import GatewayError, StoreError
+from gateway.errors import BadInput, GatewayError, StoreError
 from gateway.jobs.retry import Again, GiveUp, next_try
 from gateway.observe.logs import log
 from gateway.observe.names import FAULT
@@ -33,6 +33,7 @@ SENDING = 400  # deliveries and look-ups: each mostly waits for somebody else
 SHARE = 4  # of either for one peer
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
+RENEW_SECONDS = 30.0
 GRACE_SECONDS = 1.5
 
 
@@ -55,8 +56,12 @@ class Worker:
         self._handlers = handlers
         self._owner = secrets.token_hex(8)
         self._bell = bell
-        # Who waits for a slow peer keeps no arrival waiting.
-        self._hands = [_Hands(pools=(ARRIVALS,), most=SETTLING), _Hands(pools=(PEOPLE, BULK), most=SENDING)]
+        # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
+        self._hands = [
+            _Hands(pools=(ARRIVALS,), most=SETTLING),
+            _Hands(pools=(PEOPLE,), most=SENDING // 2),
+            _Hands(pools=(BULK,), most=SENDING // 2),
+        ]
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -92,8 +97,13 @@ class Worker:
             await asyncio.gather(*(self._one(job) for job in jobs))
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
         while True:
             self._bell.clear()
+            if loop.time() - renewed > RENEW_SECONDS:
+                renewed = loop.time()
+                self._renew()
             begun = 0
             for hands in self._hands:
                 try:
@@ -110,6 +120,13 @@ class Worker:
                 await self._rest()
             else:
                 await asyncio.sleep(0)
+
+    def _renew(self) -> None:
+        """Keep what is in hand: some of it waits for others longer than a lease."""
+        try:
+            self._store.jobs.renew(self._owner, self._clock.now())
+        except StoreError as error:
+            log().error(FAULT, where="renew", problem=str(error))
 
     def _claim(self, hands: _Hands) -> list[Job]:
         free = hands.most - len(hands.running)
@@ -132,16 +149,19 @@ class Worker:
     async def _one(self, job: Job) -> None:
         try:
             await self._handlers[job.kind](job)
+        except BadInput as error:
+            # What cannot be read will not be read the next time either.
+            self._again(job, f"{error.reason}: {error}", is_poison=True, tries=1)
         except GatewayError as error:
             self._again(job, f"{error.reason}: {error}")
         except Exception as error:  # noqa: BLE001 - a poison job must not stop the others
             log().error(FAULT, where=job.kind, job=job.id, problem=repr(error), exc_info=True)
             self._again(job, f"poison: {error!r}" if job.attempts >= POISON else repr(error), is_poison=True)
 
-    def _again(self, job: Job, problem: str, *, is_poison: bool = False) -> None:
+    def _again(self, job: Job, problem: str, *, is_poison: bool = False, tries: int = POISON) -> None:
         now = self._clock.now()
         verdict: Again | GiveUp = GiveUp(reason="poison")
-        if not is_poison or job.attempts < POISON:
+        if not is_poison or job.attempts < tries:
             verdict = next_try(job.attempts, status=None, retry_after=None, jitter=secrets.randbelow(1000) / 1000)
         try:
             if isinstance(verdict, Again):

@@ -140,7 +140,7 @@ class Client:
             answer.request = outgoing
             try:
                 _check_media(answer, purpose)
-                body = await _read(answer, purpose.limit)
+                body = await (_glance if purpose.is_glance else _read)(answer, purpose.limit)
             finally:
                 await answer.aclose()
         except _FAULTS as error:
@@ -216,6 +216,19 @@ def _check_media(answer: httpx.Response, purpose: Purpose) -> None:
     media = answer.headers.get("content-type", "none").partition(";")[0].strip().lower()
     if purpose.media and answer.status_code == 200 and media not in purpose.media:  # noqa: PLR2004 - RFC 9110
         raise RemoteAnswer(f"{answer.url} is {media[:80]}, no answer for {purpose.name}", remote_status=200)
+
+
+async def _glance(answer: httpx.Response, limit: int) -> bytes:
+    """Read what fits, whatever comes after it."""
+    body = bytearray()
+    try:
+        async for chunk in answer.aiter_raw():
+            body += chunk
+            if len(body) >= limit:
+                break
+    except _FAULTS:
+        pass  # the status was read
+    return bytes(body[:limit])
 
 
 async def _read(answer: httpx.Response, limit: int) -> bytes:

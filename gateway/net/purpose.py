@@ -26,6 +26,7 @@ class Purpose:
     media: frozenset[str] = frozenset()
     limit: int = MIB
     seconds: float = 30.0
+    is_glance: bool = False  # the status is the answer; of the body what fits is read, however it is coded
     idle: float = 10.0
     redirects: int = 3
 
@@ -39,6 +40,8 @@ WEBFINGER = Purpose(name="webfinger", media=_DESCRIPTOR, limit=64 * 1024)
 PAGE = Purpose(name="page")  # what a peer shows the world: robots.txt, tdmrep.json, pages
 SPECIMEN = Purpose(name="specimen")  # what a developer asks to see, whatever it is
 CONTEXT = Purpose(name="context", limit=512 * 1024)  # only when a developer asks; decides nothing
-DELIVERY = Purpose(name="delivery", limit=64 * 1024, idle=20.0, redirects=0)  # a signed body goes nowhere else
+DELIVERY = Purpose(
+    name="delivery", limit=64 * 1024, idle=20.0, redirects=0, is_glance=True
+)  # a signed body goes nowhere else
 
 PURPOSES = (KEY, ACTOR, OBJECT, RECIPIENT, WEBFINGER, PAGE, SPECIMEN, CONTEXT, DELIVERY)

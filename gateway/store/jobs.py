@@ -166,15 +166,15 @@ class Jobs:
 
     def _free(self, now: datetime) -> None:
         """Queue what a process held that is gone: its lease ran out."""
-        self._requeue(
+        rows = self._db.rows(
             "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' AND lease_until <= :now"
             " RETURNING id, pool, peer, lane",
-            now,
+            now=to_ms(now),
         )
+        self._put_back(rows, now)
 
-    def _requeue(self, sql: str, now: datetime | None, **values: Any) -> int:
-        """Put back what was in hand; what a Delete behind it overtakes does not go out again."""
-        rows = self._db.rows(sql, **({} if now is None else {"now": to_ms(now)}), **values)
+    def _put_back(self, rows: Sequence[type_row], now: datetime | None = None) -> None:
+        """Let what was in hand have its turn again; what a Delete behind it overtakes does not go out again."""
         for row in rows:
             overtaken = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = due, problem = 'superseded' WHERE id = :id AND EXISTS ("
@@ -186,7 +186,16 @@ class Jobs:
                 self._promote(row["lane"])
         for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
             self._settle_turns(pool, peer, now)
-        return len(rows)
+
+    def waiting_for(self, peer: str, most: int) -> int:
+        """Return how many jobs of a peer have not ended, counted up to ``most``."""
+        return int(
+            self._db.value(
+                "SELECT count(*) FROM (SELECT 1 FROM job WHERE peer = :peer AND state IN ('waiting', 'queued', 'leased')"
+                " LIMIT :most) held",
+                peer=peer, most=most,
+            )
+        )  # fmt: skip
 
     def finish(
         self, job: int, now: datetime, *, state: str = "done", status: int | None = None, problem: str | None = None
@@ -214,11 +223,12 @@ class Jobs:
     def postpone(self, job: int, due: datetime, *, status: int | None = None, problem: str | None = None) -> None:
         """Put a job back for later."""
         with self._db.transaction():
-            self._requeue(
+            rows = self._db.rows(
                 "UPDATE job SET state = 'queued', due = :due, lease_owner = NULL, status = :status, problem = :problem"
                 " WHERE id = :id AND state IN ('queued', 'leased') RETURNING id, pool, peer, lane",
-                None, id=job, due=to_ms(due), status=status, problem=problem,
+                id=job, due=to_ms(due), status=status, problem=problem,
             )  # fmt: skip
+            self._put_back(rows)
 
     def supersede(self, lane: str, now: datetime, verb: str | None = None) -> tuple[set[str], bool]:
         """End what a lane holds that is not in hand, or its jobs of one verb.
@@ -245,6 +255,8 @@ class Jobs:
                 "UPDATE job SET state = 'waiting', due = :now, attempts = 0, finished = NULL, problem = NULL,"
                 " lease_owner = NULL"
                 " WHERE id = :id AND (state = 'dead' OR (kind = 'deliver' AND state IN ('waiting', 'queued', 'dropped')))"
+                " AND NOT EXISTS (SELECT 1 FROM job l WHERE l.lane = job.lane AND l.id > job.id"
+                " AND (l.state = 'leased' OR l.verb = 'Delete'))"
                 " RETURNING lane, pool, peer",
                 id=job, now=to_ms(now),
             )  # fmt: skip
@@ -266,14 +278,22 @@ class Jobs:
         self.finish(job, now, state="dropped", problem="dropped-by-admin")
         return True
 
+    def renew(self, owner: str, now: datetime) -> int:
+        """Let a process that lives keep what it has in hand."""
+        return self._db.run(
+            "UPDATE job SET lease_until = :until WHERE state = 'leased' AND lease_owner = :owner",
+            owner=owner, until=to_ms(now + LEASE),
+        )  # fmt: skip
+
     def release_all(self) -> int:
         """Give back every lease: called at start, when no other process can hold one."""
         with self._db.transaction():
-            return self._requeue(
+            rows = self._db.rows(
                 "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased'"
-                " RETURNING id, pool, peer, lane",
-                None,
+                " RETURNING id, pool, peer, lane"
             )
+            self._put_back(rows)
+        return len(rows)
 
     def count(self, *states: str) -> int:
         """Return how many jobs are in one of the states; without any, how many are not in hand yet."""

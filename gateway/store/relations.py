@@ -129,8 +129,13 @@ class Relations:
         return _follow(row) if row else None
 
     def is_shared_inbox(self, inbox: str) -> bool:
-        """Tell whether an inbox is a server's own, for all its actors."""
-        return self._db.value("SELECT 1 FROM remote_actor WHERE shared_inbox = :inbox LIMIT 1", inbox=inbox) is not None
+        """Tell whether an inbox is a server's own: most of its actors that are known name it."""
+        naming = self._db.value("SELECT count(*) FROM remote_actor WHERE shared_inbox = :inbox", inbox=inbox)
+        known = self._db.value(
+            "SELECT count(*) FROM remote_actor WHERE origin IN (SELECT origin FROM remote_actor WHERE shared_inbox = :inbox)",
+            inbox=inbox,
+        )
+        return int(naming) * 2 > int(known)  # one of them alone could name any address
 
     def followers(self, actor: str, state: str = "accepted") -> list[str]:
         """Return who follows an actor."""

@@ -173,12 +173,12 @@ CREATE INDEX job_lane ON job (lane, id) WHERE state IN ('waiting', 'queued', 'le
 UPDATE job SET state = 'waiting' WHERE state = 'queued' AND EXISTS (
   SELECT 1 FROM job e WHERE e.lane = job.lane AND e.id < job.id AND e.state IN ('waiting', 'queued', 'leased'));
 CREATE INDEX job_ready ON job (pool, peer, due, id) WHERE state = 'queued';
-CREATE INDEX job_in_hand ON job (pool, peer) WHERE state = 'leased';
+CREATE INDEX job_in_hand ON job (peer) WHERE state = 'leased';
 CREATE INDEX job_lease ON job (lease_until) WHERE state = 'leased';
 CREATE INDEX job_begun ON job (lane) WHERE begun = 1;
 CREATE INDEX job_delivery ON job (lane) WHERE kind = 'deliver';
 CREATE INDEX job_state ON job (state, id);
-CREATE INDEX job_peer ON job (peer, id);
+CREATE INDEX job_said ON job (peer, id) WHERE (status IS NOT NULL OR problem IS NOT NULL);
 CREATE INDEX job_open ON job (peer) WHERE state IN ('waiting', 'queued', 'leased');
 CREATE INDEX job_arrivals ON job (id) WHERE pool = 0 AND state IN ('waiting', 'queued');
 CREATE INDEX job_finished ON job (finished) WHERE finished IS NOT NULL;

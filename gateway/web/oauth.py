@@ -24,7 +24,7 @@ from gateway.urls import to_uri, try_origin
 from gateway.web.access import check_same_site, session_of
 from gateway.web.context import kit_of, language_of, prefers_html, read_body, read_form
 from gateway.web.middleware import CSP
-from gateway.web.pace import may_try, wrong
+from gateway.web.pace import may_register, may_try, wrong
 from gateway.web.pages import page
 from gateway.web.sign_in import remember, used
 
@@ -114,6 +114,7 @@ async def register(request: Request) -> Response:
     name = " ".join(str(asked.get("client_name") or "").split())[:MAX_NAME]
     website = asked.get("client_uri")
     website = to_uri(website) if isinstance(website, str) and len(website) <= MAX_URI and try_origin(website) else ""
+    may_register(request)
     app, secret = grant.register(kit_of(request), name, website, uris, scopes, confidential=method != "none")
     document: dict[str, object] = {
         "client_id": app.id,

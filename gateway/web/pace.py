@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _warned = False
 NOT_FOUND = 404
-UNCOUNTED = ("/livez", "/readyz", "/static/")
+UNCOUNTED = frozenset({"/livez", "/readyz"})
 UNVERIFIED = frozenset({400, 401, 503})  # what came of a signature that could not be verified
 
 
@@ -43,7 +43,7 @@ class Paced:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, hand on, and count again by what the answer was."""
-        if scope["type"] != "http" or scope["path"].startswith(UNCOUNTED):
+        if scope["type"] != "http" or scope["path"] in UNCOUNTED or scope["path"].startswith("/static/"):
             await self.app(scope, receive, send)
             return
         request = Request(scope)
@@ -127,6 +127,14 @@ def _share_of(paces: Paces, actor: str, network: str) -> tuple[Pace, Left]:
     if origin is not None:
         return paces.peers, paces.peers.look(registrable(origin.host))
     return paces.requests, paces.requests.look(network)
+
+
+def may_register(request: Request) -> None:
+    """Count one app that a network registers; raise TooManyRequests when there were too many."""
+    pace, network = kit_of(request).paces.apps, network_of(client_address(request))
+    left = pace.take(network)
+    if not left.ok:
+        raise too_many(pace, left, network)
 
 
 def may_try(request: Request) -> None:

@@ -52,7 +52,9 @@ async def home(request: Request) -> Response:
 async def profile(request: Request) -> Response:
     """Show an account with its posts and what it asks; its feed to who asks for one."""
     if "application/atom+xml" in request.headers.get("accept", ""):
-        return await feeds.account_atom(request)
+        feed = await feeds.account_atom(request)
+        feed.headers["vary"] = "Accept"  # at this address others get a page
+        return feed
     kit, account = kit_of(request), account_of(request)
     posts = [_shown(kit, post) for post in kit.store.objects.by_owner(account.id, limit=SHOWN)]
     prefs = combined_at_home(stating.actor_statements(kit, account))

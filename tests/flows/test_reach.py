@@ -11,10 +11,8 @@ import pytest
 from flows.scenes import ALICE, arrives, follows, home_of, published
 from peers.plain import PUBLIC
 
-from gateway.activitypub.note import Draft
-from gateway.flows import publish, reach
+from gateway.flows import reach
 from gateway.flows.deliver import deliver
-from gateway.flows.queue import look_up_later
 from gateway.jobs import circuit
 from gateway.jobs.circuit import State
 from gateway.jobs.worker import SHARE
@@ -179,20 +177,6 @@ async def test_a_lost_probe_is_replaced_by_one(world: World, how: str) -> None:
         scene.home.kit.store.jobs.release_all()
     assert len(scene.claim()) == 1
     assert scene.claim() == []
-
-
-async def test_a_search_is_a_probe_too(world: World) -> None:
-    """Looking people up at a server that still does not answer is one request each half hour, not one for each."""
-    scene = await Scene(world).begin()
-    await scene.answers(*[500] * 5)
-    _, sent = await publish.create(scene.home.kit, scene.alice, Draft(text="x"))
-    scene.home.kit.store.jobs.drop_for_peer(str(PEER), world.clock.now(), "x")
-    look_up_later(scene.home.kit, sent, [f"https://peer.example/users/{number}" for number in range(5)])
-    del world.board.apps["peer.example"]
-    world.clock.forward(minutes=30)
-    before = len(world.board.requests)
-    await world.drain()
-    assert len(world.board.requests) == before + 1
 
 
 async def test_what_was_held_goes_out_slowly(world: World) -> None:
