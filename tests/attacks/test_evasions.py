@@ -13,7 +13,7 @@ from world import BASE
 
 from gateway.carriers.jsonld_terms import IRIS
 from gateway.errors import GatewayError
-from gateway.flows import handles
+from gateway.flows import handles, inbound
 from gateway.preferences import Auth
 from gateway.urls import origin_of
 
@@ -157,3 +157,38 @@ async def test_a_neighbour_cannot_take_an_id_for_good(scene: Scene) -> None:
     stored = scene.stored(note["id"])
     assert stored is not None
     assert stored.owner == scene.v
+
+
+# What one party can do to others
+
+
+async def test_a_note_that_cannot_be_read_blocks_nobody(scene: Scene) -> None:
+    """Whoever boosts a stranger's note that is made to be unreadable goes on being heard."""
+    evil, victim = scene.mallory, scene.victim
+    note = {**evil.note("x", to=[PUBLIC]), "@context": [AS2, {"cu": USAGE}], "cu": [f"v{n}" for n in range(40)]}
+    evil.serve_document(note["id"], note)
+    await scene.genuine(victim.activity("Announce", note["id"], to=[ALICE, PUBLIC]))
+    after = victim.note("and then", to=[ALICE, PUBLIC], cc=[])
+    await scene.genuine(victim.activity("Create", after, to=[ALICE]))
+    assert scene.stored(note["id"]) is None
+    assert scene.stored(after["id"]) is not None
+
+
+async def test_one_domains_backlog_is_its_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When too much of one domain waits to be settled it is told to come again; the others are not."""
+    monkeypatch.setattr(inbound, "MAX_WAITING_OF_ONE", 3)
+    answers = [
+        (await scene.mallory.post(f"{BASE}/inbox", scene.mallory.activity("Like", scene.post.id))).status_code
+        for _ in range(5)
+    ]
+    assert answers == [202, 202, 202, 503, 503]
+    assert (await scene.victim.post(f"{BASE}/inbox", scene.victim.activity("Like", scene.post.id))).status_code == 202
+
+
+@pytest.mark.parametrize("before", [[[{}] * 100] * 53, [{}] * 499])
+async def test_nothing_hides_behind_a_crowd(scene: Scene, before: list[Any]) -> None:
+    """An opposite that stands after thousands of values, or late in a long list, is found all the same."""
+    hidden = {"id": scene.post.id, "contentUsage": YES}
+    document = labelled(scene.mallory.activity("Like", scene.post.id))
+    answer = await scene.attack({**document, "x": [*before, {"z": {"z": hidden}}]})
+    assert answer.status_code == 403, answer.text

@@ -11,7 +11,7 @@ import pytest
 from flows.scenes import ALICE, arrives, follows, home_of, published
 from peers.plain import PUBLIC
 
-from gateway.flows import reach
+from gateway.flows import discover, reach, revise
 from gateway.flows.deliver import deliver
 from gateway.jobs import circuit
 from gateway.jobs.circuit import State
@@ -40,6 +40,7 @@ class Front:
         self.peer = peer
         self.status = 202
         self.headers: dict[str, str] = {}
+        self.body = b""
         self.asked = 0
         self.taken: list[str] = []
 
@@ -58,7 +59,7 @@ class Front:
             self.taken.append(json.loads(body)["type"])
         headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 class Scene:
@@ -493,3 +494,65 @@ async def test_pauses_grow_and_end(world: World) -> None:
     assert timedelta(hours=54) <= world.clock.now() - start <= timedelta(hours=90)
     assert waits[0] < waits[4] < waits[9] < waits[14]
     assert [job.state for job in scene.jobs()] == ["dead"]
+
+
+# What others cannot do to it
+
+
+@pytest.mark.parametrize(("status", "state"), [(202, "done"), (404, "dead")])
+@pytest.mark.parametrize("coding", ["identity", "br"])
+async def test_a_long_answer_is_an_answer(world: World, status: int, state: str, coding: str) -> None:
+    """However much a server says besides its status, and however packed: it is there, and is not asked again."""
+    scene = await Scene(world).begin()
+    scene.front.status, scene.front.body = status, b"<html>" * 40_000
+    scene.front.headers = {"content-type": "text/html", "content-encoding": coding}
+    for _ in range(6):
+        await published(scene.home, scene.alice)
+        await world.drain()
+    assert [job.state for job in scene.jobs()] == [state] * 6
+    assert len(scene.front.taken) == (6 if status == 202 else 0)
+    assert scene.state() is State.CLOSED
+
+
+async def test_what_is_passed_on_for_others_says_nothing_about_a_peer(world: World) -> None:
+    """Replies that a stranger makes us forward, and that a server cannot take, do not open its circuit."""
+    scene = await Scene(world).begin()
+    post = await published(scene.home, scene.alice)
+    await world.drain()
+    eve = world.peer("eve.example", "eve")
+    scene.front.status = 500
+    for number in range(8):
+        note = eve.note(f"number {number}", inReplyTo=post.id)
+        activity = eve.activity("Create", note, to=[PUBLIC], cc=[f"{ALICE}/followers"])
+        await arrives(world, eve, activity)
+    assert len([job for job in scene.jobs(kind="forward") if job.attempts]) >= 5
+    assert scene.state() is State.CLOSED
+
+
+async def test_one_of_many_cannot_bury_its_server(world: World) -> None:
+    """An inbox is its server's when most of its known actors name it; what one of them names alone is its own."""
+    scene = await Scene(world).begin()
+    relations = scene.home.kit.store.relations
+    for name in ("b", "c"):
+        discover.keep_actor(scene.home.kit, scene.peer.actor(name).document())
+    eve = scene.peer.actor("eve")
+    trap = f"{scene.peer.base}/users/eve/trap"
+    discover.keep_actor(scene.home.kit, {**eve.document(), "endpoints": {"sharedInbox": trap}})
+    assert not relations.is_shared_inbox(trap)
+    assert relations.is_shared_inbox(f"{scene.peer.base}/inbox")
+
+
+async def test_a_dead_post_is_not_tried_again_by_hand(world: World) -> None:
+    """A Create that failed is not revived once its Delete went out, nor while something of its lane is in hand."""
+    scene = await Scene(world).begin()
+    scene.front.status = 404
+    post = await published(scene.home, scene.alice)
+    await world.drain()
+    [create] = scene.jobs()
+    assert scene.home.kit.store.jobs.revive(create.id, world.clock.now())
+    await world.drain()
+    scene.front.status = 202
+    revise.delete(scene.home.kit, scene.alice, post.id)
+    await world.drain()
+    assert scene.front.taken == ["Delete"]
+    assert not scene.home.kit.store.jobs.revive(create.id, world.clock.now())

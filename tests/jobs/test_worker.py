@@ -12,7 +12,7 @@ from gateway.errors import RemoteUnreachable, StoreError
 from gateway.jobs import worker as module
 from gateway.jobs.retry import MAX_ATTEMPTS
 from gateway.jobs.worker import POISON, SENDING, Worker
-from gateway.store.jobs import LEASE, Job
+from gateway.store.jobs import BULK, LEASE, Job
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -259,3 +259,32 @@ async def test_a_lease_that_ran_out_is_taken_over(bench: Bench) -> None:
     bench.clock.forward(seconds=LEASE.total_seconds())
     await bench.worker.drain()
     assert bench.done == ["held"]
+
+
+async def test_many_answers_do_not_keep_posts_waiting(bench: Bench) -> None:
+    """While every hand for single answers is held up, what goes to many still goes out."""
+    for number in range(SENDING):
+        bench.hold(f"slow {number}")
+        bench.add(f"slow {number}")
+    bench.store.jobs.add("do", {"name": "to all"}, lane="to all", peer="", due=bench.clock.now(), pool=BULK)
+    bench.worker.start()
+    await bench.until("to all")
+
+
+async def test_what_takes_long_stays_in_hand(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lease of a job that is still being done is renewed, so that nobody does it again meanwhile."""
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+    gate = bench.hold("slow")
+    bench.add("slow")
+    bench.worker.start()
+    async with asyncio.timeout(5):
+        while bench.store.jobs.count("leased") < 1:
+            await asyncio.sleep(0)
+    for _ in range(3):
+        bench.clock.forward(seconds=LEASE.total_seconds() / 2)
+        await asyncio.sleep(0.01)
+    assert bench.store.jobs.claim("another", bench.clock.now(), 1) == []
+    gate.set()
+    await bench.until("slow")
+    assert bench.jobs()["slow"].attempts == 1
