@@ -105,6 +105,9 @@ def forward(kit: Kit, row: ArrivalRow, audience: Mapping[str, list[str]], activi
                 continue
             payload = {"arrival": row.id, "actor": row.actor, "inbox": inbox, "as": owner}
             lane = f"on {inbox} {row.actor} {activity.object_id or row.id}"
+            if activity.type in ("Update", "Delete"):
+                overtaken = "Update" if activity.type == "Update" else None
+                kit.store.jobs.supersede(lane, kit.clock.now(), overtaken)
             kit.store.jobs.add(
                 "forward", payload, lane=lane, peer=str(origin), due=kit.clock.now(), pool=BULK, verb=activity.type
             )

@@ -269,3 +269,20 @@ async def test_an_author_here_is_not_forwarded_by_itself(world: World) -> None:
     await world.drain()
     assert scene.forwarded == [sent.id]
     assert json.dumps(scene.erin.received[0]["object"]["content"]) == '"x"'
+
+
+async def test_a_deletion_does_not_overtake_what_it_deletes(world: World) -> None:
+    """A follower's server that missed a reply once gets the deletion only, never the reply after it."""
+    scene = Scene(world)
+    post = await scene.begin()
+    reply = scene.reply(post.id)
+    scene.erin.inbox_status = 503
+    await scene.arrives(reply)
+    scene.erin.inbox_status = 202
+    scene.erin.received.clear()
+    note = reply["object"]
+    await scene.arrives(scene.dora.activity("Delete", note["id"], to=[PUBLIC], cc=[FOLLOWERS]))
+    for _ in range(4):
+        world.clock.forward(hours=1)
+        await world.drain()
+    assert [document["type"] for document in scene.erin.received] == ["Delete"]

@@ -16,6 +16,7 @@ from web.asking import Answer, ask, problem_of
 from world import BASE
 
 from gateway.flows import grant
+from gateway.flows.pacing import APPS
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -555,6 +556,15 @@ async def test_a_code_is_taken_with_or_without_its_link(site: Site, *, bare: boo
     link = grant.sign_in_link(site.kit, site.alice)[0]
     code = link.rpartition("=")[2] if bare else link
     assert "code" in _back(await (await _app(site)).allowed(code=f" {code}\n"))
+
+
+async def test_one_network_cannot_push_others_apps_out(site: Site) -> None:
+    """A network registers so many apps at a time; the others are not concerned."""
+    body = json.dumps({"redirect_uris": ["https://app.example/back"]}).encode()
+    lines = [("content-type", "application/json")]
+    answers = [(await ask(site.app, "POST", "/oauth/register", lines, body)).status for _ in range(APPS + 1)]
+    assert answers == [201] * APPS + [429]
+    assert (await ask(site.app, "POST", "/oauth/register", lines, body, client="198.51.100.1")).status == 201
 
 
 @pytest.mark.parametrize(
