@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub import effects as fx
 from gateway.activitypub.understand import understand
-from gateway.errors import BadUrl, GatewayError, MalformedDocument, Refused, Unavailable
+from gateway.errors import GatewayError, MalformedDocument, Refused
 from gateway.flows import discover
 from gateway.flows.apply import apply
 from gateway.flows.cause import CAUSE, set_to
 from gateway.flows.deposit import deposit
+from gateway.flows.find_out import find_out
 from gateway.flows.forward import audience_of_ours, forward
-from gateway.flows.know import know
 from gateway.flows.moderate import decision_about
 from gateway.flows.said import said_in
 from gateway.jsonld import strict
@@ -22,10 +22,9 @@ from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
 from gateway.preferences import Auth
 from gateway.signatures import proof
-from gateway.urls import origin_of, try_origin
+from gateway.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
 
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from gateway.store.arrivals import ArrivalRow
     from gateway.store.jobs import Job
 
-MAX_FETCHES = 3
-REFUSED = "refused-by-rule"
 PASSED_ON = frozenset({"already-known", "unknown-type", "nobody-here-asked", "no-object"})  # nothing against them
 
 
@@ -68,7 +65,7 @@ async def _carry_out(
     """Find out what an activity does, and make that true in one transaction."""
     ours = row.origin == kit.base
     with at_most(AN_ACTIVITY), set_to(CAUSE, None if ours else origin_of(row.actor)):
-        known, done = await _decide(kit, activity, heard)
+        known, done = await find_out(kit, activity, heard)
         # What our own activities state comes from what is known here: an echo adds nothing.
         audience = await audience_of_ours(kit, row, activity)
         for changed in (e for e in done if isinstance(e, fx.KeepActor) and known.sender_document is not None):
@@ -97,52 +94,6 @@ async def _refresh(kit: Kit, actor: str) -> None:
         await discover.actor_at(kit, actor, supersede=True)
     except GatewayError as error:
         kit.store.peers.audit(kit.clock.now(), SETTLED, origin_of(actor).host, "actor-not-refreshed", str(error))
-
-
-async def _decide(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple[fx.Known, list[fx.Effect]]:
-    """Return the effects, fetching what they need first; what the answers' headers say is added to ``heard``.
-
-    An object comes in with its author, because what the author asks of everything holds for it too.
-    """
-    fetched: dict[str, Mapping[str, object]] = {}
-    unavailable: set[str] = set()
-    about = try_origin(activity.object_id)
-    if about is not None and str(about) != kit.base and decision_about(kit, about).refuses:
-        # Also when it was kept before the refusal: nobody leads here to whom we turned away.
-        return know(kit, activity, fetched, frozenset()), [fx.Ignore(REFUSED)]
-    for _round in range(MAX_FETCHES):
-        known = know(kit, activity, fetched, frozenset(unavailable))
-        found = fx.effects(activity, known)
-        wanted = next((effect.url for effect in found if isinstance(effect, fx.Fetch)), None)
-        stranger = _stranger(kit, found)
-        if wanted is None and stranger is None:
-            return known, found
-        try:
-            if wanted is None:
-                await discover.actor_at(kit, str(stranger))
-                continue
-            fetched[wanted], answer = await discover.answer_at(kit, wanted)
-            heard += said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
-        except Refused:
-            return known, [fx.Ignore(REFUSED)]
-        except Unavailable:
-            if not fetched and not unavailable:
-                raise  # nothing was asked yet: the whole activity waits
-            unavailable.add(wanted or str(stranger))
-            if wanted is None:
-                return known, [fx.Ignore("author-unavailable")]
-        except (GatewayError, BadUrl) as error:
-            log().info("fetch", url=wanted or stranger, problem=str(error))
-            if wanted is None:
-                return known, [fx.Ignore("author-unavailable")]
-            unavailable.add(wanted)
-    return known, [fx.Ignore("too-many-fetches")]
-
-
-def _stranger(kit: Kit, found: list[fx.Effect]) -> str | None:
-    """Return the author of something to keep whom nobody here has met."""
-    owners = (effect.owner for effect in found if isinstance(effect, fx.KeepObject))
-    return next((owner for owner in owners if kit.store.relations.actor(owner) is None), None)
 
 
 def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statement, ...]:

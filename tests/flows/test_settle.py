@@ -11,7 +11,7 @@ from flows.scenes import ALICE, arrives, follows, home_of, published, types
 from world import BASE, account
 
 from gateway.carriers.jsonld_terms import CONTEXT
-from gateway.flows import discover, moderate, settle, subscribe
+from gateway.flows import discover, find_out, moderate, subscribe
 from gateway.policy.rules import Action
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ async def test_what_cannot_be_understood_is_ignored_by_name(world: World) -> Non
 async def test_fetches_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An arrival that asks for more than a few documents is given up."""
     _, peer = await scene(world)
-    monkeypatch.setattr(settle, "MAX_FETCHES", 1)
+    monkeypatch.setattr(find_out, "MAX_FETCHES", 1)
     note = peer.note()
     peer.serve_document(note["id"], {**LABELLED, **note})
     assert await arrives(world, peer, peer.activity("Create", note["id"])) == "ignored: too-many-fetches"
