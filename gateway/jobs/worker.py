@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Job], Awaitable[None]]
 
 SETTLING = 128  # arrivals in hand at once: some wait for what they are about
-SENDING = 400  # deliveries and look-ups: each mostly waits for somebody else
+SENDING = 800  # deliveries and look-ups: each mostly waits for somebody else
 SHARE = 4  # of either for one peer
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process

@@ -63,7 +63,7 @@ def test_what_is_not_there_exits_with_3(shell: Shell, words: tuple[str, ...], sa
             ("peers", "preview", "peer.example", "--action", "burn"),
             "Unknown action: 'burn'; one of allow, limit, refuse",
         ),
-        (("deliveries", "list", "--state", "lost"), "Unknown state: 'lost'; one of queued"),
+        (("deliveries", "list", "--state", "lost"), "Unknown state: 'lost'; one of waiting"),
         (("follow", "add", "alice", "@@@"), "not an account"),
         (("follow", "add", "alice", "@alice@gw.example"), "An account cannot follow itself"),
         (("config", "show", "--config", "/nothing.toml"), "/nothing.toml does not exist"),

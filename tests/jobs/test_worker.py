@@ -83,11 +83,11 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
 
 async def test_drain_does_everything_that_is_due(bench: Bench) -> None:
     """One-shot commands work until nothing is due; what is due later stays."""
-    for number in range(SENDING + 3):
+    for number in range(SENDING // 2 + 3):
         bench.add(f"job {number}")
     bench.store.jobs.add("do", {"name": "later"}, lane="x", peer="", due=bench.clock.now().replace(year=2030))
     await bench.worker.drain()
-    assert len(bench.done) == SENDING + 3
+    assert len(bench.done) == SENDING // 2 + 3
     assert bench.jobs()["later"].state == "queued"
 
 
