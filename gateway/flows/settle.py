@@ -25,7 +25,6 @@ from gateway.signatures import proof
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
-
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
     from gateway.preferences import Statement
