@@ -220,11 +220,12 @@ def _check_media(answer: httpx.Response, purpose: Purpose) -> None:
 
 async def _glance(answer: httpx.Response, limit: int) -> bytes:
     """Read what fits, whatever comes after it."""
-    body = bytearray()
+    body, pieces = bytearray(), 0
     try:
         async for chunk in answer.aiter_raw():
             body += chunk
-            if len(body) >= limit:
+            pieces += 1
+            if len(body) >= limit or pieces >= MANY_PIECES:
                 break
     except _FAULTS:
         pass  # the status was read

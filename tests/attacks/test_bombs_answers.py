@@ -162,7 +162,8 @@ async def nothing_more_than_a_glance(client: Client, server: Scripted, purpose: 
         answer = await asked(client, server.url(), purpose)
         assert answer.status == 200
         assert len(answer.body) <= purpose.limit
-        return len(answer.body) == purpose.limit  # a short one may be there to its end, packed as it came
+        # A short one may be there to its end, packed as it came, and the connection used again.
+        return len(answer.body) == purpose.limit
     return True
 
 
