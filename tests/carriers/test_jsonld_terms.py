@@ -11,6 +11,7 @@ from carriers.samples import ALICE, AT, NOTE, SOURCE, answer, problems, said
 from gateway.carriers import jsonld_terms
 from gateway.carriers.jsonld_terms import TermValues
 from gateway.carriers.reading import EMPTY, Reading
+from gateway.carriers.structured import MAX_TEXT
 from gateway.preferences import (
     ANYBODY,
     PRESETS,
@@ -402,3 +403,17 @@ def test_combined_at_home() -> None:
     old = replace(no, prefs=Preferences.of(search="n"), expires_at=AT)
     assert jsonld_terms.combined_at_home([no, old]) == Preferences.of(train_gen="n")
     assert jsonld_terms.combined_at_home([]) == Preferences()
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        (TermValues(x_robots_tag=["noindex", "noai," * MAX_TEXT]), ("xRobotsTag", "too-long")),
+        (TermValues(content_usage=["search=n", "a=n," * MAX_TEXT]), ("contentUsage", "not-a-dictionary")),
+    ],
+)
+def test_what_is_longer_than_a_header_line_is_not_read(values: TermValues, problem: tuple[str, str]) -> None:
+    """A text beyond what any header holds is a problem, and what stands beside it is read all the same."""
+    reading = jsonld_terms.parse(values, SOURCE)
+    assert answer(reading) == {"search": "n"}
+    assert [(one.carrier, one.code) for one in reading.problems] == [problem]
