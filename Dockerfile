@@ -1,4 +1,4 @@
-# One gateway. The image holds no secret and no data: both live in the volume /data.
+# One gateway process or several. The image holds no secret and no data: both live in the volume /data.
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/gateway
@@ -19,7 +19,7 @@ ENV PATH=/opt/gateway/bin:$PATH \
 USER gateway
 VOLUME /data
 EXPOSE 8000
-STOPSIGNAL SIGINT
+STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
 ENTRYPOINT ["gateway"]

@@ -25,6 +25,7 @@ The tree (status for HTTP, exit code for the command line):
     │   └── RemoteAnswer            502  6   it answered, but not usefully
     ├── SettingsError               500  2
     └── StoreError                  503  1
+        └── Contended               503  1   somebody else was in the way: the same again may succeed
 
 ``str(error)`` is internal text for logs. ``detail`` is safe for anybody.
 """
@@ -303,3 +304,9 @@ class StoreError(GatewayError):
     code = "store"
     status = 503
     title = Text("The database cannot be used", "データベースを利用できません")
+
+
+class Contended(StoreError):
+    """Another process changed the same rows at the same time; nothing was written, and the same again may succeed."""
+
+    code = "contended"

@@ -24,7 +24,7 @@ from gateway.flows.kit import Keyring, Kit
 from gateway.flows.pacing import paces
 from gateway.flows.settle import settle
 from gateway.ids import Tids
-from gateway.jobs.worker import Worker
+from gateway.jobs.worker import GRACE_SECONDS, Worker
 from gateway.jsonld.contexts import Contexts, load
 from gateway.media.files import Files
 from gateway.net.client import Client, UrlPolicy
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from gateway.settings import Settings
 
+LOCK = "gateway.lock"
 SECRET_BYTES = 32
 LEAST_DISTINCT = 12  # of 32 random bytes fewer than twenty differ about never
 PRUNE_SECONDS = 3600.0
@@ -59,21 +60,28 @@ class Gateway:
 
     kit: Kit
     worker: Worker
-    _lock: int | None = None
+    _lock: Lock | None = None
     _pruner: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begin to work off jobs; only one process may serve a data directory."""
-        _check_closed(self.kit.settings.secret_path)
-        self._lock = _hold_lock(self.kit.settings.data / "gateway.lock")
+    async def start(self, *, is_worker: bool = False) -> None:
+        """Begin to work off jobs; only one gateway may serve a data directory, however many workers that has.
+
+        A worker's directory is locked by who started it. On PostgreSQL others serve beside us.
+        """
+        settings = self.kit.settings
+        _check_closed(settings.secret_path)
+        if not is_worker and not settings.database_url:
+            self._lock = Lock(settings.data / LOCK)
+        self.kit.store.checkpoint_beside()
         self._pruner = asyncio.create_task(self._prune_for_ever())
         self.worker.start()
 
     async def _prune_for_ever(self) -> None:
-        """Prune now and once an hour; a database that is busy just now is pruned an hour later."""
+        """Prune now and once an hour, in one of the processes; a database that is busy just now is pruned later."""
         while True:
             with contextlib.suppress(StoreError):
-                self.prune()
+                if self.kit.store.presence.leads("prune"):
+                    self.prune()
             await asyncio.sleep(PRUNE_SECONDS)
 
     def prune(self) -> None:
@@ -97,11 +105,11 @@ class Gateway:
             if not kit.store.objects.is_blob_used(media.sha256):
                 kit.files.forget(media.sha256)
 
-    async def stop(self) -> None:
-        """Finish what is in hand and close everything."""
+    async def stop(self, *, grace: float = GRACE_SECONDS) -> None:
+        """Finish what is in hand, for so many seconds at most, and close everything."""
         if self._pruner is not None:
             self._pruner.cancel()
-        await self.worker.stop()
+        await self.worker.stop(grace)
         await self.close()
 
     async def close(self) -> None:
@@ -109,7 +117,7 @@ class Gateway:
         await self.kit.client.close()
         self.kit.store.close()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.close()
             self._lock = None
 
     async def __aenter__(self) -> Self:
@@ -121,17 +129,24 @@ class Gateway:
         await self.close()
 
 
-def _hold_lock(path: Path) -> int:
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise SettingsError(
-            f"another gateway already serves {path.parent}",
-            detail=Text("This data directory is in use", "このデータディレクトリは使用中です"),
-        ) from error
-    return handle
+class Lock:
+    """That this gateway serves a data directory; it ends with the process at the latest."""
+
+    def __init__(self, path: Path) -> None:
+        """Take it; raise SettingsError while another gateway has it."""
+        self._handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._handle)
+            raise SettingsError(
+                f"another gateway already serves {path.parent}",
+                detail=Text("This data directory is in use", "このデータディレクトリは使用中です"),
+            ) from error
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self._handle)
 
 
 def open_gateway(
@@ -149,11 +164,7 @@ def open_gateway(
                 directory.chmod(0o700)
     except OSError as error:
         raise SettingsError(f"data directory {settings.data}: {error}") from error
-    secret = _secret(settings.secret_path, must_exist=(settings.data / FILE).exists())
-    if not (settings.data / FILE).exists():
-        _check_random(settings.secret_path, secret)  # nothing is made with a weak one
-    store = Store(settings.data / FILE)
-    _check_random(settings.secret_path, secret)
+    store, secret = _store_and_secret(settings)
     store.meta.record_forever("base_url", settings.base_url)
     store.meta.record_forever("account_domain", settings.domain)
     bell = asyncio.Event()
@@ -178,6 +189,22 @@ def open_gateway(
     worker = Worker(store, clock, handlers, bell)
     _instance_account(kit)
     return Gateway(kit=kit, worker=worker)
+
+
+def _store_and_secret(settings: Settings) -> tuple[Store, bytes]:
+    """Open the database and read the secret, which is made together with the first rows and never later."""
+    if settings.database_url:
+        store = Store(settings.database_url)
+        secret = _secret(settings.secret_path, must_exist=store.meta.get("base_url") is not None)
+        _check_random(settings.secret_path, secret)
+        return store, secret
+    file = settings.data / FILE
+    secret = _secret(settings.secret_path, must_exist=file.exists())
+    if not file.exists():
+        _check_random(settings.secret_path, secret)  # nothing is made with a weak one
+    store = Store(file)
+    _check_random(settings.secret_path, secret)
+    return store, secret
 
 
 def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> Client:
@@ -207,7 +234,10 @@ def _secret(path: Path, *, must_exist: bool) -> bytes:
                 file.write(os.urandom(SECRET_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)  # noqa: PTH105 - atomic on one file system
+            # Of several processes that start at once the first one's stays.
+            with contextlib.suppress(FileExistsError):
+                Path(path).hardlink_to(name)
+            Path(name).unlink()
         secret = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"secret file {path}: {error}") from error
@@ -275,5 +305,7 @@ def _instance_account(kit: Kit) -> None:
         summary="The server itself: it signs fetches.", kind="Application",
     )  # fmt: skip
     with kit.store.transaction():
-        kit.store.accounts.save(account)
-        kit.keyring.make(account.id, now)
+        if kit.store.meta.is_first("instance_account", account.id):
+            kit.store.accounts.save(account)
+            kit.keyring.make(account.id, now)
+    _check_secret(kit)  # another process may have been first

@@ -43,7 +43,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     data: Path = Field(Path("./data"), description="Directory of the database, media and secret file.")
-    database_url: str = Field("", description="Empty: SQLite in the data directory. PostgreSQL follows.")
+    database_url: str = Field(
+        "",
+        description="Empty: SQLite in the data directory; postgresql://...: PostgreSQL, for any number of processes.",
+    )
     secret_file: Path | None = Field(
         None,
         description="32 random bytes that wrap private keys; made at first start as secret.key in the data directory.",
@@ -63,6 +66,7 @@ class Settings(BaseSettings):
     allow_http: bool = Field(False, description="Take peers that speak plain http.")
     allowed_ports: Ports = Field([], description="Ports besides 443 that peers may use.")
     ca_file: Path | None = Field(None, description="PEM file of further certificate authorities.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve; about one a core.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     metrics_address: str = Field(
         "", pattern=r"^(|[^:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$",
@@ -118,8 +122,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _engine(self) -> Settings:
-        if self.database_url:
-            raise ValueError("database_url: only SQLite is built in so far; leave it empty")
+        if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("database_url: leave it empty for SQLite, or give a postgresql:// URL")
         return self
 
     @property

@@ -29,7 +29,8 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.clock import SystemClock
-from gateway.store.database import Database
+from gateway.store.postgres import Postgres
+from gateway.store.sqlite import Sqlite
 from gateway.store.store import FILE
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ class Served:
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Return rows of the gateway's database."""
-        database = Database(self.data / FILE)
+        url = self.settings.get("GATEWAY_DATABASE_URL")
+        database = Postgres(url) if url else Sqlite(self.data / FILE)
         try:
             return database.rows(sql, **values)
         finally:

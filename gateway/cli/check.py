@@ -11,10 +11,15 @@ import typer
 from gateway.cli.output import Run, command
 from gateway.errors import GatewayError
 from gateway.runtime import open_gateway
-from gateway.store.database import Database
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
+
+
+_UNSAFE = (
+    "SQLite before 3.51.3 can corrupt its log: every write and checkpoint holds gateway.sqlite3-writer now, which is"
+    " safe and slower; install pysqlite3. PostgreSQL: turn fsync, full_page_writes and synchronous_commit on"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +42,6 @@ async def check(run: Run) -> None:
     rows = [_row("settings", ok=True, found=f"base URL {settings.base_url}, peers {settings.peer_mode.value}")]
     secure = settings.origin.scheme == "https" or settings.is_local
     rows.append(_row("base URL", secure or None, settings.base_url, "use https: most servers refuse plain http"))
-    engine, safe = Database.engine()
-    rows.append(
-        _row("database engine", safe or None, engine, "before 3.51.3 a WAL can be corrupted: install pysqlite3")
-    )
     rows += await _opened(settings)
     run.many(rows, ["check", "ok", "found", "fix"])
     if any(row["ok"] == "failed" for row in rows):
@@ -52,8 +53,10 @@ async def _opened(settings: Settings) -> list[dict[str, Any]]:
     try:
         async with open_gateway(settings) as gateway:
             kit = gateway.kit
+            engine, safe = kit.store.database.engine()
             damage = kit.store.database.damage()
             rows = [
+                _row("database engine", safe or None, engine, _UNSAFE),
                 _row("data directory", os.access(settings.data, os.W_OK), str(settings.data), "make it writable"),
                 _row("database", not damage, damage[0] if damage else "no damage", "restore a backup"),
                 _row("instance key", ok=bool(kit.keyring.get(kit.instance_actor)), found="opens with the secret file"),

@@ -60,7 +60,7 @@ async def inbox(
         flags = {"host": host, "port": port, "data": Path(directory), "authorized_fetch": False}
         settings = load(run.config, {**flags, "base_url": base_url or f"http://localhost:{port}"})[0]
         listener, gateway = listen(settings), open_gateway(settings)
-        server = server_of(Tap(build(gateway), heard.put_nowait))
+        server, _ = server_of(Tap(build(gateway), heard.put_nowait))
         printer = asyncio.create_task(_print_all(run, gateway.kit, heard, rows))
         account = create_account(gateway.kit, name, name.capitalize())
         await gateway.start()

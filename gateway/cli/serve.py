@@ -1,8 +1,10 @@
-"""``gateway serve``: the one process that answers and delivers. The only uvicorn."""
+"""``gateway serve``: answers and delivers, in one process or in several workers. The only uvicorn."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import logging
 import resource
 import signal
@@ -18,19 +20,24 @@ from gateway import __version__
 from gateway.cli.account import create_account
 from gateway.cli.output import Run, command
 from gateway.cli.protocol import BoundedProtocol
+from gateway.cli.supervise import Handed, Supervisor
 from gateway.errors import SettingsError
 from gateway.flows.grant import create_token
+from gateway.jobs.worker import GRACE_SECONDS
 from gateway.observe import logs
 from gateway.observe.names import SERVER, STARTED, STOPPED
-from gateway.runtime import Gateway, open_gateway
+from gateway.runtime import LOCK, Gateway, Lock, open_gateway
 from gateway.settings import Settings
 from gateway.web import metrics
 from gateway.web.app import build
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from gateway.web.tap import ASGIApp
 
-GRACE_SECONDS = 2  # with the worker's own, Ctrl-C takes less than five
+REQUEST_SECONDS = 2  # for requests in hand; with the worker's own, Ctrl-C takes less than five
+PATIENT_SECONDS = 7.0  # for deliveries in hand after SIGTERM; all in all less than ten
 BACKLOG = 1024
 MAX_FILES = 65_536
 DEFAULT_BASE = Settings.model_fields["base_url"].default
@@ -45,30 +52,88 @@ async def serve(
     run: Run,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve; about one a core.")] = None,
     first_account: Annotated[str, typer.Option(help="Make this account when there is none yet.")] = "",
+    worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Answer requests and work off deliveries until Ctrl-C."""
-    run.flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    given = (("host", host), ("port", port), ("workers", workers))
+    run.flags = {name: value for name, value in given if value is not None}
     settings = run.settings()
     logs.configure(settings.log_level)
-    listener = listen(settings)
     _take_more_files()
+    if worker:
+        await _work(settings, Handed.parse(worker))
+        return
+    listener = listen(settings)
+    if settings.workers > 1:
+        await _supervise(run, settings, listener, first_account)
+        return
     gateway = open_gateway(settings)
-    server = server_of(build(gateway))
-    numbers: asyncio.Server | None = None
-    try:
-        await gateway.start()
+    async with _serving(gateway, settings.metrics_address) as server:
         if settings.metrics_address:
-            numbers = await _serve_metrics(gateway, settings.metrics_address)
             run.say(f"Metrics at http://{settings.metrics_address}/metrics")
         _greet(run, gateway, first_account)
-        logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
         await server.serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def _serving(gateway: Gateway, metrics_address: str, *, is_worker: bool = False) -> AsyncIterator[uvicorn.Server]:
+    """Start a gateway and hand out the server that is to be run; end everything afterwards."""
+    settings = gateway.kit.settings
+    server, told = server_of(build(gateway))
+    numbers: asyncio.Server | None = None
+    try:
+        await gateway.start(is_worker=is_worker)
+        if metrics_address:
+            numbers = await _serve_metrics(gateway, metrics_address)
+        logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
+        yield server
     finally:
         if numbers is not None:
             numbers.close()
-        await gateway.stop()
+        # Who presses Ctrl-C waits for it; a service manager gives us time to finish what is in hand.
+        await gateway.stop(grace=PATIENT_SECONDS if signal.SIGTERM in told else GRACE_SECONDS)
     logs.log().info(STOPPED)
+
+
+async def _supervise(run: Run, settings: Settings, listener: socket.socket, first_account: str) -> None:
+    """Make ready once, then let workers serve."""
+    lock = None if settings.database_url else Lock(settings.data / LOCK)
+    async with open_gateway(settings) as gateway:
+        if settings.metrics_address:
+            first = worker_address(settings.metrics_address, 0)
+            last = worker_address(settings.metrics_address, settings.workers - 1)
+            run.say(f"Metrics of each worker at http://{first}/metrics to http://{last}/metrics")
+        _greet(run, gateway, first_account)
+    places = (("--config", run.config), ("--data", run.data))
+    flags = [part for name, value in places if value for part in (name, str(value))]
+    try:
+        code = await Supervisor([sys.executable, "-m", "gateway", "serve", *flags], listener, settings.workers).run()
+    finally:
+        if lock is not None:
+            lock.close()
+    if code:
+        raise typer.Exit(code)
+
+
+async def _work(settings: Settings, handed: Handed) -> None:
+    """Serve as one of several workers, until told to stop or until nobody is there who could."""
+    gateway = open_gateway(settings)
+    address = settings.metrics_address and worker_address(settings.metrics_address, handed.number)
+    async with _serving(gateway, address, is_worker=True) as server:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(handed.lifeline, functools.partial(setattr, server, "should_exit", True))
+        try:
+            await server.serve(sockets=[socket.socket(fileno=handed.listener)])
+        finally:
+            loop.remove_reader(handed.lifeline)
+
+
+def worker_address(address: str, number: int) -> str:
+    """Return where a worker's own metrics are: each has the next port."""
+    host, _, port = address.rpartition(":")
+    return f"{host}:{int(port) + number}"
 
 
 async def _serve_metrics(gateway: Gateway, address: str) -> asyncio.Server:
@@ -90,22 +155,24 @@ def _take_more_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, MAX_FILES) if most >= 0 else MAX_FILES, most))
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
-    """Return a server that Ctrl-C and SIGTERM end: ``serve(sockets=[...])`` runs it."""
+def server_of(app: ASGIApp) -> tuple[uvicorn.Server, set[int]]:
+    """Return a server that Ctrl-C and SIGTERM end, and the set into which they go: ``serve(sockets=[...])`` runs it."""
     _hear_uvicorn()
     server = uvicorn.Server(_config(app))
-    _stop_on_signals(server)
-    return server
+    return server, _stop_on_signals(server)
 
 
-def _stop_on_signals(server: uvicorn.Server) -> None:
+def _stop_on_signals(server: uvicorn.Server) -> set[int]:
     """Let Ctrl-C and SIGTERM end the server, and nothing else: uvicorn raises them again when it is done."""
+    told: set[int] = set()
 
-    def stop(_number: int, _frame: object) -> None:
+    def stop(number: int, _frame: object) -> None:
+        told.add(number)
         server.should_exit = True
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    return told
 
 
 class _OurLog(logging.Handler):
@@ -128,7 +195,7 @@ def _hear_uvicorn() -> None:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app, http=BoundedProtocol, loop="auto", ws="none", lifespan="off", access_log=False, log_config=None,
-        proxy_headers=False, server_header=False, date_header=True, timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=False, server_header=False, date_header=True, timeout_graceful_shutdown=REQUEST_SECONDS,
         timeout_keep_alive=30,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import BadInput, GatewayError, StoreError
 from gateway.jobs.retry import Again, GiveUp, next_try
 from gateway.observe.logs import log
-from gateway.observe.names import FAULT
+from gateway.observe.names import FAULT, FREED
 from gateway.store.jobs import ARRIVALS, BULK, PEOPLE
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ SHARE = 4  # of either for one peer
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 RENEW_SECONDS = 30.0
+LOOK_SECONDS = 2.0  # for processes that are gone
 GRACE_SECONDS = 1.5
 
 
@@ -55,6 +56,7 @@ class Worker:
         self._clock = clock
         self._handlers = handlers
         self._owner = secrets.token_hex(8)
+        self._entered = False
         self._bell = bell
         # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
         self._hands = [
@@ -65,23 +67,38 @@ class Worker:
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work; leases left by a process that died are given back."""
-        self._store.jobs.release_all()
+        """Begin to work; what a process had in hand that died is given back."""
+        self._enter()
+        self._free()
+        self._store.presence.listen(self._bell.set)
         self._loop = asyncio.create_task(self._work())
 
-    async def stop(self) -> None:
-        """Finish what is in hand within a few seconds; the rest stays queued."""
+    async def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Finish what is in hand within so many seconds; the rest stays queued."""
         if self._loop is None:
-            return  # never started: the leases belong to the process that holds the lock
+            return  # never started
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
         running = [task for hands in self._hands for task in hands.running]
         if running:
-            await asyncio.wait(running, timeout=GRACE_SECONDS)
+            await asyncio.wait(running, timeout=grace)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        self._store.jobs.release_all()
+        self._store.jobs.release(self._owner)
+
+    def _enter(self) -> None:
+        """Say once that we live: what we claim is ours as long as we do."""
+        if not self._entered:
+            self._entered = True
+            self._store.presence.enter(self._owner)
+
+    def _free(self) -> None:
+        """Take back what others had in hand who are gone."""
+        for owner in sorted(self._store.jobs.owners() - {self._owner}):
+            if self._store.presence.is_gone(owner):
+                freed = self._store.jobs.release(owner)
+                log().info(FREED, owner=owner, jobs=freed)
 
     @property
     def alive(self) -> bool:
@@ -90,6 +107,7 @@ class Worker:
 
     async def drain(self, *, rounds: int = 1_000) -> None:
         """Work until nothing is due (tests and one-shot commands)."""
+        self._enter()
         for _round in range(rounds):
             jobs = [job for hands in self._hands for job in self._claim(hands)]
             if not jobs:
@@ -98,12 +116,15 @@ class Worker:
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
+        renewed = looked = loop.time()
         while True:
             self._bell.clear()
             if loop.time() - renewed > RENEW_SECONDS:
                 renewed = loop.time()
-                self._renew()
+                self._survives("renew", self._renew)
+            if loop.time() - looked > LOOK_SECONDS:
+                looked = loop.time()
+                self._survives("free", self._free)
             begun = 0
             for hands in self._hands:
                 try:
@@ -123,10 +144,13 @@ class Worker:
 
     def _renew(self) -> None:
         """Keep what is in hand: some of it waits for others longer than a lease."""
+        self._store.jobs.renew(self._owner, self._clock.now())
+
+    def _survives(self, where: str, work: Callable[[], None]) -> None:
         try:
-            self._store.jobs.renew(self._owner, self._clock.now())
+            work()
         except StoreError as error:
-            log().error(FAULT, where="renew", problem=str(error))
+            log().error(FAULT, where=where, problem=str(error))
 
     def _claim(self, hands: _Hands) -> list[Job]:
         free = hands.most - len(hands.running)

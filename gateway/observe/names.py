@@ -10,6 +10,8 @@ STARTED = "started"
 STOPPED = "stopped"
 FAULT = "fault"
 SERVER = "server"
+FREED = "freed"
+WORKER = "worker"
 PROXY = "proxy-not-trusted"
 
 EVENTS = {
@@ -21,6 +23,8 @@ EVENTS = {
     STOPPED: "When and how did the gateway stop?",
     FAULT: "What failed: inside the gateway (error), or at a server it asked for somebody (warning)?",
     SERVER: "What did the HTTP server complain about?",
+    FREED: "Which process is gone, and how much of what it had in hand is free again?",
+    WORKER: "Which worker process started or ended, and why?",
     PROXY: "Which proxy says who asks, and is not trusted to?",
 }
 

@@ -116,7 +116,7 @@ class Accounts:
         scope, moment = unused_since or ("", now)
         rows = self._db.rows(
             "UPDATE token SET last_used = :now WHERE hash = :hash AND revoked IS NULL"
-            " AND (:scope = '' OR instr(' ' || scopes || ' ', ' ' || :scope || ' ') = 0"
+            " AND (:scope = '' OR ' ' || scopes || ' ' NOT LIKE '% ' || :scope || ' %'"
             " OR COALESCE(last_used, created) >= :moment) RETURNING *",
             hash=hashed, now=to_ms(now), scope=scope, moment=to_ms(moment),
         )  # fmt: skip

@@ -1,70 +1,40 @@
-"""The one database: connection, transactions, rows. SQLite in WAL mode with ``synchronous=FULL``.
+"""The one database as the shelves see it: transactions and rows, whichever engine is behind.
 
-Statements use named parameters, TEXT, BIGINT and BLOB only, ``ON CONFLICT`` and ``RETURNING``: the
-common subset of SQLite and PostgreSQL. Times are milliseconds since 1970, documents are JSON text.
+Statements use named parameters, TEXT, BIGINT and BLOB only, ``ON CONFLICT``, ``RETURNING`` and ``FOR UPDATE``: what
+PostgreSQL takes as it stands and SQLite without the row locks, because it has one writer. Times are milliseconds since
+1970, documents are JSON text.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import sqlite_utils
-from sqlite_utils import utils
 
 from gateway.errors import StoreError
-from gateway.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
-BUSY_MS = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PAGE_SIZE = 8192
-SAFE_VERSION = (3, 51, 3)  # older ones can corrupt a WAL when a commit meets a checkpoint
-sqlite3: Any = utils.sqlite3  # type: ignore[attr-defined]  # pysqlite3 where it is installed
 type_row = dict[str, Any]
 
 
-class Database:
+class Database(ABC):
     """One connection with explicit transactions; nesting joins the outer one."""
 
-    def __init__(self, path: Path) -> None:
-        """Open (or make) the file and bring its schema up to date; raise StoreError when that cannot be."""
-        try:
-            # Made by us, so that the files beside it (-wal, -shm) are as closed as it is.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            if path.stat().st_uid == os.geteuid():
-                path.chmod(0o600)
-            self._connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            for pragma in (
-                f"page_size={PAGE_SIZE}",
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                f"busy_timeout={BUSY_MS}",
-                "foreign_keys=ON",
-            ):
-                self._connection.execute(f"PRAGMA {pragma}")
-            self._migrate()
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise StoreError(f"{path}: {error}") from error
+    def __init__(self) -> None:
         self._depth = 0
+        self._announces = False
 
-    def _migrate(self) -> None:
-        database = sqlite_utils.Database(self._connection)
-        with contextlib.closing(sqlite_utils.Database(memory=True)) as empty:
-            known = {step.name for step in MIGRATIONS.pending(empty)}
-        if "_sqlite_migrations" in database.table_names():
-            applied = {row[0] for row in self._connection.execute("SELECT name FROM _sqlite_migrations")}
-            if applied - known:
-                raise StoreError(f"the database was written by a newer version: {sorted(applied - known)}")
-        MIGRATIONS.apply(database)
+    @property
+    def shares(self) -> bool:
+        """Tell whether other writers can be in the middle of something: then rows are locked before they are judged."""
+        return False
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -72,20 +42,17 @@ class Database:
         if self._depth:
             yield
             return
-        self._run("BEGIN IMMEDIATE", {})
+        self._begin()
         self._depth = 1
         try:
             yield
         except BaseException:
-            self._depth = 0
-            self._connection.rollback()
+            self._depth, self._announces = 0, False
+            self._rollback()
             raise
         self._depth = 0
-        try:
-            self._connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            self._connection.rollback()
-            raise StoreError(f"commit: {error}") from error
+        self._commit()
+        self._announces = False
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -94,19 +61,14 @@ class Database:
         try:
             yield
         except BaseException:
-            self._run("ROLLBACK TO piece", {})
-            self._run("RELEASE piece", {})
+            self._run("ROLLBACK TO SAVEPOINT piece", {})
+            self._run("RELEASE SAVEPOINT piece", {})
             raise
-        self._run("RELEASE piece", {})
+        self._run("RELEASE SAVEPOINT piece", {})
 
-    def _run(self, sql: str, values: dict[str, Any]) -> Any:
-        try:
-            return self._connection.execute(sql, values)
-        except sqlite3.DatabaseError as error:
-            # Disk full, locked for too long, read-only, a damaged file: nothing was written. The rest are our own defects.
-            if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
-                raise StoreError(str(error)) from error
-            raise
+    def announce(self) -> None:
+        """Let the other processes know, when the transaction is durable, that there is something to do."""
+        self._announces = True
 
     def run(self, sql: str, **values: Any) -> int:
         """Execute a statement and return how many rows it changed."""
@@ -126,27 +88,43 @@ class Database:
         row = self.one(sql, **values)
         return next(iter(row.values())) if row else None
 
+    @abstractmethod
+    def _begin(self) -> None:
+        """Begin a transaction that may write; raise StoreError when that cannot be."""
+
+    @abstractmethod
+    def _commit(self) -> None:
+        """Make the transaction durable; raise StoreError (and roll back) when that cannot be."""
+
+    @abstractmethod
+    def _rollback(self) -> None:
+        """Take the transaction back; never raises."""
+
+    @abstractmethod
+    def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
+        """Execute a statement and return its cursor; raise StoreError for what is nobody's defect."""
+
+    @abstractmethod
     def applied(self) -> list[str]:
         """Return the names of the migrations that ran, in order."""
-        return [row["name"] for row in self.rows("SELECT name FROM _sqlite_migrations ORDER BY id")]
 
-    def damage(self) -> list[str]:
-        """Return what a quick check of the file finds; empty when it is sound."""
-        try:
-            found = [str(next(iter(row.values()))) for row in self.rows("PRAGMA quick_check")]
-        except (StoreError, sqlite3.DatabaseError) as error:
-            return [str(error)]
-        return [line for line in found if line != "ok"]
+    @abstractmethod
+    def damage(self, *, thorough: bool = False) -> list[str]:
+        """Return what a check finds; empty when all is sound. ``thorough`` compares indexes with tables, too."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close the connection; everything committed stays."""
-        self._connection.close()
 
-    @staticmethod
-    def engine() -> tuple[str, bool]:
-        """Return the engine's version and whether it is free of the WAL-reset bug."""
-        version = tuple(int(part) for part in sqlite3.sqlite_version.split("."))
-        return f"SQLite {sqlite3.sqlite_version}", version >= SAFE_VERSION
+    @abstractmethod
+    def engine(self) -> tuple[str, bool]:
+        """Return the engine's name and version, and whether it is free of known ways to lose what was written."""
+
+
+def check_known(applied: set[str], known: set[str]) -> None:
+    """Raise StoreError for a database that has seen migrations which this version does not know."""
+    if applied - known:
+        raise StoreError(f"the database was written by a newer version: {sorted(applied - known)}")
 
 
 def to_ms(moment: datetime) -> int:

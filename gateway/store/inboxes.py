@@ -41,7 +41,7 @@ class Inboxes:
     def page(self, account: str, *, before: int | None, limit: int) -> list[InboxItem]:
         """Return an inbox, newest first, from before a cursor (an item's id)."""
         rows = self._db.rows(
-            "SELECT id, activity, actor FROM inbox_item WHERE account = :account AND (:before IS NULL OR id < :before)"
+            "SELECT id, activity, actor FROM inbox_item WHERE account = :account AND (CAST(:before AS BIGINT) IS NULL OR id < :before)"
             " ORDER BY id DESC LIMIT :limit",
             account=account, before=before, limit=limit,
         )  # fmt: skip

@@ -72,6 +72,7 @@ class Jobs:
     ) -> None:  # fmt: skip
         """Queue a job behind what its lane still holds."""
         with self._db.transaction():
+            self._hold(pool, peer)
             [row] = self._db.rows(
                 "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
                 " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0,"
@@ -81,6 +82,38 @@ class Jobs:
             )  # fmt: skip
             if row["state"] == "queued":
                 self._touch(pool, peer, to_ms(due))
+            self._db.announce()
+
+    def _hold(self, pool: int, peer: str) -> None:
+        """Let no other process change what waits for a peer until the transaction ends: its lanes and turns go together.
+
+        The row that stands for all deliveries to a peer is the one of answers to people.
+        """
+        if self._db.shares:
+            self._db.run(
+                "INSERT INTO turn (pool, peer, opens, next, served) VALUES (:pool, :peer, 0, NULL, 0)"
+                " ON CONFLICT (pool, peer) DO UPDATE SET served = turn.served",
+                pool=min(pool, PEOPLE), peer=peer,
+            )  # fmt: skip
+
+    def _hold_of(self, job: int) -> None:
+        """Hold the peer that a job is for."""
+        if self._db.shares:
+            self._hold_all(self._db.rows("SELECT pool, peer FROM job WHERE id = :id", id=job))
+
+    def _hold_all(self, rows: Sequence[type_row]) -> None:
+        """Hold several peers, always in the same order: nobody waits for somebody who waits for them."""
+        for pool, peer in sorted({(min(row["pool"], PEOPLE), row["peer"]) for row in rows}):
+            self._hold(pool, peer)
+
+    def _holds(self, pool: int, peer: str) -> bool:
+        """Hold a peer unless another process does; tell whether we do."""
+        return not self._db.shares or bool(
+            self._db.rows(
+                "SELECT 1 AS held FROM turn WHERE pool = :pool AND peer = :peer FOR UPDATE SKIP LOCKED",
+                pool=min(pool, PEOPLE), peer=peer,
+            )
+        )  # fmt: skip
 
     def _touch(self, pool: int, peer: str, due: int) -> None:
         """Let a peer's turn come no later than something is due, unless its circuit is open until then."""
@@ -134,9 +167,14 @@ class Jobs:
                     )  # fmt: skip
                     if not turns:
                         break
+                    before = len(taken)
                     for turn in turns:
+                        if not self._holds(pool, turn["peer"]):
+                            continue
                         room = 1 if turn["troubled"] else share if turn["peer"] else NO_SHARE
                         taken += self._take(owner, now, pool, turn["peer"], room, limit - len(taken))
+                    if self._db.shares and len(taken) == before:
+                        break  # others are at it
         return taken
 
     def _take(self, owner: str, now: datetime, pool: int, peer: str, share: int, limit: int) -> list[Job]:
@@ -166,6 +204,12 @@ class Jobs:
 
     def _free(self, now: datetime) -> None:
         """Queue what a process held that is gone: its lease ran out."""
+        if self._db.shares:
+            self._hold_all(
+                self._db.rows(
+                    "SELECT pool, peer FROM job WHERE state = 'leased' AND lease_until <= :now", now=to_ms(now)
+                )
+            )
         rows = self._db.rows(
             "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' AND lease_until <= :now"
             " RETURNING id, pool, peer, lane",
@@ -202,6 +246,7 @@ class Jobs:
     ) -> None:
         """End a job; the next one of its lane may be claimed."""
         with self._db.transaction():
+            self._hold_of(job)
             rows = self._db.rows(
                 "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
                 " WHERE id = :id AND state IN ('waiting', 'queued', 'leased') RETURNING pool, peer, lane",
@@ -223,6 +268,7 @@ class Jobs:
     def postpone(self, job: int, due: datetime, *, status: int | None = None, problem: str | None = None) -> None:
         """Put a job back for later."""
         with self._db.transaction():
+            self._hold_of(job)
             rows = self._db.rows(
                 "UPDATE job SET state = 'queued', due = :due, lease_owner = NULL, status = :status, problem = :problem"
                 " WHERE id = :id AND state IN ('queued', 'leased') RETURNING id, pool, peer, lane",
@@ -236,6 +282,8 @@ class Jobs:
         Return the verbs of what ended, and whether anything of the lane may have reached its peer.
         """
         with self._db.transaction():
+            if self._db.shares:
+                self._hold_all(self._db.rows("SELECT pool, peer FROM job WHERE lane = :lane", lane=lane))
             begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND begun = 1 LIMIT 1", lane=lane)
             rows = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
@@ -251,6 +299,7 @@ class Jobs:
     def revive(self, job: int, now: datetime) -> bool:
         """Queue a job that waits, failed or was dropped for now, with its attempts counted afresh."""
         with self._db.transaction():
+            self._hold_of(job)
             rows = self._db.rows(
                 "UPDATE job SET state = 'waiting', due = :now, attempts = 0, finished = NULL, problem = NULL,"
                 " lease_owner = NULL"
@@ -285,14 +334,27 @@ class Jobs:
             owner=owner, until=to_ms(now + LEASE),
         )  # fmt: skip
 
-    def release_all(self) -> int:
-        """Give back every lease: called at start, when no other process can hold one."""
+    def owners(self) -> set[str]:
+        """Return who has something in hand."""
+        rows = self._db.rows("SELECT DISTINCT lease_owner FROM job WHERE state = 'leased'")
+        return {row["lease_owner"] for row in rows}
+
+    def release(self, owner: str) -> int:
+        """Give back what somebody had in hand who is gone, or ends; return how much that was."""
         with self._db.transaction():
+            if self._db.shares:
+                self._hold_all(
+                    self._db.rows(
+                        "SELECT pool, peer FROM job WHERE state = 'leased' AND lease_owner = :owner", owner=owner
+                    )
+                )
             rows = self._db.rows(
-                "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased'"
-                " RETURNING id, pool, peer, lane"
+                "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' AND lease_owner = :owner"
+                " RETURNING id, pool, peer, lane",
+                owner=owner,
             )
             self._put_back(rows)
+            self._db.announce()
         return len(rows)
 
     def count(self, *states: str) -> int:
@@ -339,8 +401,8 @@ class Jobs:
         """Return jobs in some states, oldest first."""
         marks = ", ".join(f":s{index}" for index in range(len(states)))
         rows = self._db.rows(
-            f"SELECT * FROM job WHERE state IN ({marks}) AND (:kind IS NULL OR kind = :kind)"  # noqa: S608 - only parameter names are put in
-            " AND (:peer IS NULL OR peer = :peer) ORDER BY id LIMIT :limit",
+            f"SELECT * FROM job WHERE state IN ({marks}) AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)"  # noqa: S608 - only parameter names are put in
+            " AND (CAST(:peer AS TEXT) IS NULL OR peer = :peer) ORDER BY id LIMIT :limit",
             kind=kind, peer=peer, limit=limit, **{f"s{index}": state for index, state in enumerate(states)},
         )  # fmt: skip
         return [_job(row) for row in rows]
@@ -358,6 +420,7 @@ class Jobs:
     def drop_for_peer(self, peer: str, now: datetime, problem: str, state: str = "dropped") -> int:
         """End every open delivery to an origin."""
         with self._db.transaction():
+            self._hold(PEOPLE, peer)
             rows = self._db.rows(
                 "UPDATE job SET state = :state, finished = :now, problem = :problem, lease_owner = NULL"
                 " WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased') RETURNING lane",
@@ -371,6 +434,7 @@ class Jobs:
     def hold(self, peer: str, until: datetime | None) -> None:
         """Let nothing go out to a peer before a moment, or let it have its turn again."""
         with self._db.transaction():
+            self._hold(PEOPLE, peer)
             self._db.run(
                 "UPDATE turn SET opens = :opens WHERE peer = :peer AND pool > 0",
                 peer=peer, opens=0 if until is None else to_ms(until),
@@ -382,8 +446,8 @@ class Jobs:
         """Remove jobs that ended before a moment, and turns in which nobody has anything to do."""
         gone = self._db.run("DELETE FROM job WHERE finished < :t", t=to_ms(before))
         self._db.run(
-            "DELETE FROM turn WHERE next IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.pool = turn.pool"
-            " AND j.peer = turn.peer AND j.state IN ('queued', 'leased'))"
+            "DELETE FROM turn WHERE next IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.peer = turn.peer"
+            " AND j.state IN ('waiting', 'queued', 'leased'))"
         )
         return gone
 

@@ -21,6 +21,10 @@ class Meta:
         value = self._db.value("SELECT value FROM meta WHERE key = :k", k=key)
         return None if value is None else str(value)
 
+    def is_first(self, key: str, value: str) -> bool:
+        """Record a value and return True, or False when somebody did already; whoever is doing so is waited for."""
+        return bool(self._db.run("INSERT INTO meta VALUES (:k, :v) ON CONFLICT (key) DO NOTHING", k=key, v=value))
+
     def record_forever(self, key: str, value: str) -> None:
         """Record a value the first time; raise SettingsError when another one is recorded already."""
         self._db.run("INSERT INTO meta VALUES (:k, :v) ON CONFLICT (key) DO NOTHING", k=key, v=value)

@@ -222,7 +222,7 @@ class Objects:
         ``visibilities`` are those that the reader may see; what was addressed to ``reader`` by name is there too.
         """
         rows = self._db.rows(
-            f"SELECT * FROM activity {_PUBLISHED} AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",  # noqa: S608 - no value is put in
+            f"SELECT * FROM activity {_PUBLISHED} AND (CAST(:before AS TEXT) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",  # noqa: S608 - no value is put in
             actor=actor, reader=reader, before=before, limit=limit, seen=_words(visibilities),
         )  # fmt: skip
         return [_sent(row) for row in rows]
@@ -235,7 +235,7 @@ class Objects:
     def own_outbox(self, actor: str, *, before: str | None, limit: int) -> list[Sent]:
         """Return everything an actor ever did, newest first, from before a cursor: what only its owner sees."""
         rows = self._db.rows(
-            "SELECT * FROM activity WHERE actor = :actor AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+            "SELECT * FROM activity WHERE actor = :actor AND (CAST(:before AS TEXT) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
             actor=actor, before=before, limit=limit,
         )  # fmt: skip
         return [_sent(row) for row in rows]

@@ -108,7 +108,7 @@ class Peers:
     def origins_of(self, host: str) -> list[str]:
         """Return the known origins of a host and its subdomains."""
         rows = self._db.rows(
-            "SELECT origin, host FROM peer WHERE host = :h OR substr(host, -length(:h) - 1) = '.' || :h ORDER BY origin",
+            "SELECT origin, host FROM peer WHERE host = :h OR length(host) > length(:h) AND substr(host, length(host) - length(:h)) = '.' || :h ORDER BY origin",
             h=host,
         )
         return [row["origin"] for row in rows]
@@ -236,5 +236,7 @@ class Peers:
     def audit_lines(self, host: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest audit lines."""
         return self._db.rows(
-            "SELECT * FROM audit WHERE (:h IS NULL OR host = :h) ORDER BY id DESC LIMIT :limit", h=host, limit=limit
+            "SELECT * FROM audit WHERE (CAST(:h AS TEXT) IS NULL OR host = :h) ORDER BY id DESC LIMIT :limit",
+            h=host,
+            limit=limit,
         )

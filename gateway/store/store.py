@@ -9,13 +9,15 @@ from gateway.store.apps import Apps
 from gateway.store.arrivals import Arrivals
 from gateway.store.circuits import Circuits
 from gateway.store.collections import Collections
-from gateway.store.database import Database
 from gateway.store.inboxes import Inboxes
 from gateway.store.jobs import Jobs
 from gateway.store.meta import Meta
 from gateway.store.objects import Objects
 from gateway.store.peers import Peers
+from gateway.store.postgres import Postgres
+from gateway.store.presence import FilePresence, PostgresPresence
 from gateway.store.relations import Relations
+from gateway.store.sqlite import Sqlite
 from gateway.store.statements import Statements
 from gateway.store.together import Together
 
@@ -23,15 +25,18 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from gateway.store.database import Database
+    from gateway.store.presence import Presence
+
 FILE = "gateway.sqlite3"
 
 
 class Store:
     """Everything that is kept, behind one connection."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the database at ``path``; raise StoreError when it cannot be used."""
-        self.database = Database(path)
+    def __init__(self, where: Path | str) -> None:
+        """Open the database file, or the one behind a ``postgresql://`` URL; raise StoreError when that cannot be used."""
+        self.database: Database = Postgres(where) if isinstance(where, str) else Sqlite(where)
         self.accounts = Accounts(self.database)
         self.apps = Apps(self.database)
         self.arrivals = Arrivals(self.database)
@@ -44,12 +49,21 @@ class Store:
         self.peers = Peers(self.database)
         self.relations = Relations(self.database)
         self.statements = Statements(self.database)
+        self.presence: Presence = (
+            PostgresPresence(where) if isinstance(where, str) else FilePresence(where.with_name("processes"))
+        )
         self.together = Together(self.database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a block that is durable as a whole, or not at all."""
         return self.database.transaction()
 
+    def checkpoint_beside(self) -> None:
+        """Let no request wait for a checkpoint (a process that serves from a file)."""
+        if isinstance(self.database, Sqlite):
+            self.database.checkpoint_beside()
+
     def close(self) -> None:
-        """Close the database."""
+        """Leave, and close the database."""
+        self.presence.close()
         self.database.close()

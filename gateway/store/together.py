@@ -7,14 +7,18 @@ takes back its own rows and nobody else's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from gateway.errors import Contended
 
+if TYPE_CHECKING:
     from gateway.store.database import Database
 
 Value = TypeVar("Value")
+Piece = tuple[Callable[[], Any], asyncio.Future[Any]]
+End = tuple[asyncio.Future[Any], Any, Exception | None]
+TRIES = 5  # of a transaction that other processes are in the way of
 MOST = 500  # pieces of one transaction: the first of them waits for the last
 
 
@@ -23,7 +27,7 @@ class Together:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._waiting: list[Piece] = []
 
     async def __call__(self, work: Callable[[], Value]) -> Value:
         """Run ``work`` and return what it returns, once that is durable; raise what it raises, or StoreError."""
@@ -38,13 +42,7 @@ class Together:
         batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._commit)
-        ends: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
-        try:
-            with self._db.transaction():
-                ends = [self._run(work, done) for work, done in batch]
-        except Exception as error:  # noqa: BLE001 - nobody may wait for ever
-            ends = [(done, None, error) for _, done in batch]
-        for done, value, problem in ends:
+        for done, value, problem in self._end_of(batch):
             if done.cancelled():
                 continue  # whoever asked is gone; it is written all the same
             if problem is None:
@@ -52,11 +50,24 @@ class Together:
             else:
                 done.set_exception(problem)
 
-    def _run(
-        self, work: Callable[[], Any], done: asyncio.Future[Any]
-    ) -> tuple[asyncio.Future[Any], Any, Exception | None]:
+    def _end_of(self, batch: list[Piece]) -> list[End]:
+        """Run a batch in one transaction and return how each piece ended; all of it again when others were in the way."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self._db.transaction():
+                    return [self._run(work, done) for work, done in batch]
+            except Contended as error:
+                if not tries_left:
+                    return [(done, None, error) for _, done in batch]
+            except Exception as error:  # noqa: BLE001 - nobody may wait for ever
+                return [(done, None, error) for _, done in batch]
+        raise AssertionError("there is a last try")
+
+    def _run(self, work: Callable[[], Any], done: asyncio.Future[Any]) -> End:
         try:
             with self._db.savepoint():
                 return done, work(), None
+        except Contended:
+            raise
         except Exception as error:  # noqa: BLE001 - whoever asked is told, the others are not concerned
             return done, None, error

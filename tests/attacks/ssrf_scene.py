@@ -24,6 +24,7 @@ from gateway.flows.grant import create_token
 from gateway.net.purpose import PAGE
 from gateway.runtime import open_gateway
 from gateway.settings import Settings
+from gateway.store.sqlite import Sqlite
 from gateway.web.app import build
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Scene:
 
     def start_again(self) -> None:
         """Forget everything that an attempt left behind: rows, memories, who was asked."""
-        self.clean.backup(self.kit.store.database._connection)
+        self.clean.backup(raw(self.kit))
         self.internet.clock.forward(hours=1)
         self.internet.clear()
         for told in (self.inboxes, self.answers, self.errors):
@@ -229,6 +230,12 @@ async def prepared(root: Path, **settings: Any) -> AsyncIterator[Scene]:
                 await gateway.close()
 
 
+def raw(kit: Kit) -> Any:
+    """Return the connection itself: rows are put back without a word."""
+    assert isinstance(kit.store.database, Sqlite)
+    return kit.store.database._connection
+
+
 def _inhabited(internet: Internet, gateway: Gateway) -> Scene:
     kit = gateway.kit
     alice = account(gateway)
@@ -237,8 +244,8 @@ def _inhabited(internet: Internet, gateway: Gateway) -> Scene:
         discover.keep_actor(kit, site.peer.me.document())
         kit.store.relations.save_follow(alice.id, site.peer.me.id, f"{alice.id}/f", "accepted", kit.clock.now())
     clean = utils.sqlite3.connect(":memory:")  # type: ignore[attr-defined]  # pysqlite3 where it is installed
-    kit.store.database._connection.execute("PRAGMA synchronous=OFF")
-    kit.store.database._connection.backup(clean)
+    raw(kit).execute("PRAGMA synchronous=OFF")
+    raw(kit).backup(clean)
     return Scene(internet=internet, gateway=gateway, app=build(gateway), alice=alice, token=token, clean=clean)
 
 

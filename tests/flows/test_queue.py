@@ -185,7 +185,7 @@ async def test_a_create_lost_in_hand_does_not_come_back(world: World) -> None:
     post = await scene.post()
     assert len(scene.claim()) == 1
     scene.delete(post)
-    scene.home.kit.store.jobs.release_all()
+    scene.home.kit.store.jobs.release("me")
     await scene.settle()
     assert types(scene.peer) == ["Delete"]
 

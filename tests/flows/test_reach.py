@@ -175,7 +175,7 @@ async def test_a_lost_probe_is_replaced_by_one(world: World, how: str) -> None:
     if how == "lease":
         world.clock.forward(seconds=LEASE.total_seconds())
     else:
-        scene.home.kit.store.jobs.release_all()
+        scene.home.kit.store.jobs.release("me")
     assert len(scene.claim()) == 1
     assert scene.claim() == []
 

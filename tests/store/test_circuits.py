@@ -12,7 +12,7 @@ from store.rows import NOW, later
 from gateway.jobs import circuit as pure
 from gateway.store.circuits import Circuit
 from gateway.store.jobs import ARRIVALS, BULK, LEASE, PEOPLE, Job
-from gateway.store.store import FILE, Store
+from gateway.store.store import Store
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,11 +65,11 @@ def test_a_circuit_comes_back_as_it_was_kept(store: Store, circuit: Circuit) -> 
     assert store.circuits.all() == {OTHER: FULL, PEER: circuit}
 
 
-def test_a_circuit_survives_a_restart(store: Store, tmp_path: Path) -> None:
+def test_a_circuit_survives_a_restart(store: Store, where: Path | str) -> None:
     """Another process finds it, and holds back what is for the peer."""
     add(store, "a")
     opened(store)
-    again = Store(tmp_path / FILE)
+    again = Store(where)
     assert again.circuits.get(PEER) == store.circuits.get(PEER)
     assert claim(again, later(minutes=29)) == []
     again.close()
@@ -135,7 +135,7 @@ def test_a_lost_probe_is_replaced(store: Store, how: str) -> None:
         assert len(claim(store, moment)) == 1
         assert claim(store, moment) == []
         if how == "start":
-            store.jobs.release_all()
+            store.jobs.release("me")
         else:
             assert claim(store, moment + LEASE - timedelta(milliseconds=1)) == []
             moment += LEASE

@@ -100,7 +100,7 @@ def test_all_leases_are_given_back_at_start(store: Store) -> None:
     """A new process takes over at once what the dead one held."""
     number = add(store)
     claim(store)
-    assert store.jobs.release_all() == 1
+    assert store.jobs.release("me") == 1
     assert claim(store) == [number]
 
 
@@ -156,7 +156,7 @@ def test_deliveries_to_a_refused_peer_are_dropped(store: Store) -> None:
     held = add(store, "d")
     assert [one.id for one in store.jobs.claim("me", NOW, 10, pools=(PEOPLE,))][:1] == [waiting]
     assert store.jobs.drop_for_peer(PEER, NOW, "refused-by-rule") == 2
-    store.jobs.release_all()
+    store.jobs.release("me")
     assert [job(store, number).state for number in (waiting, held, settle, other)] == [
         "dropped",
         "dropped",

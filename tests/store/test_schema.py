@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 PORTABLE = {"TEXT", "BIGINT", "BLOB", "INTEGER"}
 
 
-def test_every_column_has_a_portable_type(store: Store) -> None:
+def test_every_column_has_a_portable_type(file_store: Store) -> None:
     """Only TEXT, BIGINT, BLOB and the integer key: the common subset of SQLite and PostgreSQL."""
     tables = [
         row["name"]
-        for row in store.database.rows(
+        for row in file_store.database.rows(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'"
         )
     ]
     assert {"account", "object", "statement", "arrival", "job", "peer", "observation", "audit"} <= set(tables)
-    kinds = {column["type"] for table in tables for column in store.database.rows(f"PRAGMA table_info({table})")}
+    kinds = {column["type"] for table in tables for column in file_store.database.rows(f"PRAGMA table_info({table})")}
     assert kinds <= PORTABLE

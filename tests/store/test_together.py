@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import StoreError
 from gateway.store import together as module
-from gateway.store.store import FILE, Store
+from gateway.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,25 +29,31 @@ def keys(store: Store) -> set[str]:
     return {row["key"] for row in store.database.rows("SELECT key FROM meta WHERE key LIKE 'k%'")}
 
 
-def commits(store: Store) -> list[str]:
+def commits(store: Store, patch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows with every commit."""
     seen: list[str] = []
-    store.database._connection.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
+    commit = store.database._commit
+
+    def counted() -> None:
+        seen.append("COMMIT")
+        commit()
+
+    patch.setattr(store.database, "_commit", counted)
     return seen
 
 
-async def test_what_is_ready_shares_one_commit(store: Store) -> None:
+async def test_what_is_ready_shares_one_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred writers at a time are durable after one commit, each with its own value."""
-    seen = commits(store)
+    seen = commits(store, monkeypatch)
     found = await asyncio.gather(*(store.together(functools.partial(write, store, f"k{n}")) for n in range(100)))
     assert found == [f"k{n}" for n in range(100)]
     assert seen == ["COMMIT"]
 
 
-async def test_it_is_durable_when_it_returns(store: Store, tmp_path: Path) -> None:
+async def test_it_is_durable_when_it_returns(store: Store, where: Path | str) -> None:
     """Another connection sees a row as soon as whoever wrote it is told."""
     await store.together(lambda: write(store, "k1"))
-    other = Store(tmp_path / FILE)
+    other = Store(where)
     assert keys(other) == {"k1"}
     other.close()
 
@@ -93,7 +99,7 @@ async def test_who_is_gone_keeps_nobody_waiting(store: Store) -> None:
 async def test_one_commit_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than may share a commit take several, in their order."""
     monkeypatch.setattr(module, "MOST", 10)
-    seen = commits(store)
+    seen = commits(store, monkeypatch)
     await asyncio.gather(*(store.together(functools.partial(write, store, f"k{n:02}")) for n in range(25)))
     assert seen == ["COMMIT"] * 3
     assert len(keys(store)) == 25

@@ -13,9 +13,10 @@ import sqlite_utils
 from store.rows import NOW, later
 
 from gateway.jobs.circuit import failed, succeeded
-from gateway.store.database import sqlite3, to_ms
+from gateway.store.database import to_ms
 from gateway.store.jobs import ARRIVALS, BULK, LEASE, OPEN, PEOPLE, Job
 from gateway.store.schema import MIGRATIONS
+from gateway.store.sqlite import Sqlite, sqlite3
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def test_a_share_is_given_back(store: Store, how: str) -> None:
         add(store, f"{number}")
     assert len(claim(store)) == 4
     if how == "start":
-        store.jobs.release_all()
+        store.jobs.release("me")
     if how == "drop":
         store.jobs.drop_for_peer(PEER, NOW, "x")
         for number in range(4):
@@ -207,7 +208,7 @@ def test_a_lane_keeps_its_order_when_a_process_dies(store: Store, how: str) -> N
     assert [job.id for job in claim(store)] == [first]
     moment = NOW + LEASE
     if how == "start":
-        store.jobs.release_all()
+        store.jobs.release("me")
     assert [job.id for job in claim(store, moment)] == [first]
     store.jobs.finish(first, moment)
     assert [job.id for job in claim(store, moment)] == [second]
@@ -274,7 +275,7 @@ def test_what_may_have_left_is_known(store: Store, fate: str) -> None:
     elif fate == "postponed":
         store.jobs.postpone(create, later(hours=1))
     elif fate == "lost":
-        store.jobs.release_all()
+        store.jobs.release("me")
     elif fate == "tried by hand":
         store.jobs.postpone(create, later(hours=1))
         store.jobs.revive(create, NOW)
@@ -313,7 +314,7 @@ class Chaos:
             self.crash()
 
     def crash(self) -> None:
-        self.store.jobs.release_all()
+        self.store.jobs.release("me")
         self.hand.clear()
 
     def queue(self) -> None:
@@ -435,6 +436,7 @@ def steps(store: Store, do: Callable[[], object]) -> int:
         counted += 1
         return 0
 
+    assert isinstance(store.database, Sqlite)
     connection = store.database._connection
     connection.set_progress_handler(count, 1)
     do()
@@ -469,8 +471,9 @@ def test_a_claim_costs_the_same_whatever_is_queued(
     assert large[1] <= 2 * small[1]
 
 
-def test_a_lane_costs_the_same_whatever_ended_in_it(store: Store) -> None:
+def test_a_lane_costs_the_same_whatever_ended_in_it(file_store: Store) -> None:
     """A lane that was used thousands of times (an actor that sends much) takes the next job as cheaply as a new one."""
+    store = file_store
     with store.database.transaction():
         for _ in range(1_000):
             store.jobs.finish(add(store, "used"), NOW)
@@ -540,7 +543,7 @@ def test_an_upgrade_keeps_the_order(tmp_path: Path) -> None:
     store = Store(tmp_path / FILE)
     assert [job.id for job in claim(store, later(seconds=4))] == []
     assert [job.id for job in claim(store, later(seconds=20))] == [6, 4]
-    store.jobs.release_all()
+    store.jobs.release("me")
     order: list[int] = []
     while jobs := claim(store, later(hours=1)):
         assert len({job.lane for job in jobs}) == len(jobs)

@@ -9,8 +9,9 @@ import sqlite_utils
 from store.rows import ALICE, NOW, account
 
 from gateway.flows.grant import SCOPES
-from gateway.store.database import dump, sqlite3, to_ms
+from gateway.store.database import dump, to_ms
 from gateway.store.schema import MIGRATIONS
+from gateway.store.sqlite import sqlite3
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:

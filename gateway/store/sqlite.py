@@ -1,0 +1,210 @@
+"""SQLite: one file in WAL mode with ``synchronous=FULL``, one writer at a time.
+
+Versions before 3.51.3 can corrupt a WAL when a commit of one connection meets a checkpoint of another (sqlite.org/wal.html,
+"the WAL-reset bug"). With one of those, every write and every checkpoint holds a lock on a file beside the database, across
+all processes; with a newer one a thread of its own makes checkpoints, so that no request waits for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import sqlite_utils
+from sqlite_utils import utils
+
+from gateway.errors import StoreError
+from gateway.store.database import Database, check_known
+from gateway.store.schema import MIGRATIONS, STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+BUSY_MS = 5_000
+PAGE_SIZE = 8192
+SAFE_VERSION = (3, 51, 3)
+CHECKPOINT_PAGES = 1_000  # in the WAL; then what it holds goes into the file
+WAL_LIMIT_BYTES = 64 * 1024 * 1024  # what a reader kept from being emptied is cut to this afterwards
+LOOK_SECONDS = 0.25
+sqlite3: Any = utils.sqlite3  # type: ignore[attr-defined]  # pysqlite3 where it is installed
+_ROW_LOCKS = re.compile(r" FOR UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
+
+
+class Sqlite(Database):
+    """The database in a file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open (or make) the file and bring its schema up to date; raise StoreError when that cannot be."""
+        super().__init__()
+        self.path = path
+        self._writer: _WriterLock | None = None
+        self._checkpoints: _Checkpoints | None = None
+        try:
+            # Made by us, so that the files beside it (-wal, -shm) are as closed as it is.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            if path.stat().st_uid == os.geteuid():
+                path.chmod(0o600)
+            self._connection = connect(path)
+            if not _is_safe():
+                self._writer = _WriterLock(path.with_name(f"{path.name}-writer"))
+            with self._alone():
+                self._migrate()
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StoreError(f"{path}: {error}") from error
+
+    def checkpoint_beside(self) -> None:
+        """Let a thread make the checkpoints from now on (a process that serves)."""
+        if self._writer is None and self._checkpoints is None:
+            self._connection.execute("PRAGMA wal_autocheckpoint=0")
+            self._checkpoints = _Checkpoints(self.path)
+
+    def _migrate(self) -> None:
+        database = sqlite_utils.Database(self._connection)
+        if "_sqlite_migrations" in database.table_names():
+            applied = {row[0] for row in self._connection.execute("SELECT name FROM _sqlite_migrations")}
+            check_known(applied, {name for name, _ in STEPS})
+        MIGRATIONS.apply(database)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the writer lock where this SQLite needs one."""
+        if self._writer is None or self._depth:
+            yield
+            return
+        self._writer.take()
+        try:
+            yield
+        finally:
+            self._writer.give()
+
+    def _begin(self) -> None:
+        if self._writer is not None:
+            self._writer.take()
+        try:
+            self._run("BEGIN IMMEDIATE", {})
+        except BaseException:
+            self._end()
+            raise
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            self._connection.rollback()
+            raise StoreError(f"commit: {error}") from error
+        finally:
+            self._end()
+
+    def _rollback(self) -> None:
+        self._connection.rollback()
+        self._end()
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.give()
+
+    def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
+        try:
+            if self._writer is None or self._depth:
+                return self._connection.execute(_without_row_locks(sql), values)
+            with self._alone():
+                return self._connection.execute(_without_row_locks(sql), values)
+        except sqlite3.DatabaseError as error:
+            # Disk full, locked for too long, read-only, a damaged file: nothing was written. The rest are our own defects.
+            if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
+                raise StoreError(str(error)) from error
+            raise
+
+    def applied(self) -> list[str]:
+        """Return the names of the migrations that ran, in order."""
+        return [row["name"] for row in self.rows("SELECT name FROM _sqlite_migrations ORDER BY id")]
+
+    def damage(self, *, thorough: bool = False) -> list[str]:
+        """Return what a check of the file finds; empty when it is sound."""
+        try:
+            rows = self.rows("PRAGMA integrity_check") if thorough else self.rows("PRAGMA quick_check")
+        except (StoreError, sqlite3.DatabaseError) as error:
+            return [str(error)]
+        return [line for row in rows if (line := str(next(iter(row.values())))) != "ok"]
+
+    def close(self) -> None:
+        """Close the connection; everything committed stays."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+        with self._alone():  # the last one out makes a checkpoint
+            self._connection.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def engine(self) -> tuple[str, bool]:
+        """Return the engine's version and whether it is free of the WAL-reset bug."""
+        return f"SQLite {sqlite3.sqlite_version}", _is_safe()
+
+
+def connect(path: Path) -> Any:
+    """Return a connection as all of ours are: WAL, every commit synced, rows by name."""
+    connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    for pragma in (
+        f"page_size={PAGE_SIZE}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={BUSY_MS}",
+        f"journal_size_limit={WAL_LIMIT_BYTES}",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _is_safe() -> bool:
+    return tuple(int(part) for part in sqlite3.sqlite_version.split(".")) >= SAFE_VERSION
+
+
+@functools.lru_cache(maxsize=1024)
+def _without_row_locks(sql: str) -> str:
+    return _ROW_LOCKS.sub("", sql)
+
+
+class _WriterLock:
+    """A lock on a file that all processes of one database take before they write or make a checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+
+    def take(self) -> None:
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def give(self) -> None:
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+class _Checkpoints:
+    """A thread that moves what the WAL holds into the file when it has grown, with a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        with contextlib.closing(connect(self._path)) as connection:
+            while not self._stop.wait(LOOK_SECONDS):
+                with contextlib.suppress(sqlite3.Error):
+                    _, in_log, in_file = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
+                    if in_log - in_file > CHECKPOINT_PAGES:
+                        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()

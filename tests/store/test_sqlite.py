@@ -1,0 +1,130 @@
+"""SQLite: engine settings, what fails and how it is told, damage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.errors import StoreError
+from gateway.store import sqlite
+from gateway.store.sqlite import PAGE_SIZE, Sqlite, sqlite3
+from gateway.store.store import FILE, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """Return a store in a file."""
+    return file_store
+
+
+def put(store: Store, key: str) -> None:
+    """Write one row."""
+    store.database.run("INSERT INTO meta VALUES (:k, 'x')", k=key)
+
+
+def keys(store: Store) -> list[str]:
+    """Return the rows that are there."""
+    return [row["key"] for row in store.database.rows("SELECT key FROM meta ORDER BY key")]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("page_size", PAGE_SIZE), ("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
+)
+def test_the_engine_is_set_up_for_durability(store: Store, pragma: str, value: object) -> None:
+    """Every commit reaches the disk (FULL) through a write-ahead log, in pages of eight kibibytes."""
+    assert store.database.value(f"PRAGMA {pragma}") == value
+
+
+def test_a_commit_that_fails_is_a_store_error(store: Store) -> None:
+    """What cannot be committed is rolled back and reported as a passing fault."""
+    store.database.run("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+    store.database.run(
+        "CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
+    )
+    with pytest.raises(StoreError, match="commit"), store.transaction():
+        store.database.run("INSERT INTO child VALUES (1)")
+    assert store.database.rows("SELECT * FROM child") == []
+
+
+def test_a_database_that_is_locked_too_long_is_a_store_error(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer that does not end is a passing fault, and nothing was written."""
+    monkeypatch.setattr(sqlite, "BUSY_MS", 1)
+    other = Store(tmp_path / FILE)
+    with store.transaction():
+        put(store, "a")
+        with pytest.raises(StoreError, match="locked"), other.transaction():
+            put(other, "b")
+    other.close()
+    assert keys(store) == ["a"]
+
+
+def test_wrong_sql_is_a_store_error(store: Store) -> None:
+    """An operational error of the engine comes out as the store's own."""
+    with pytest.raises(StoreError, match="no such table"):
+        store.database.rows("SELECT * FROM missing")
+
+
+def test_a_defect_of_ours_is_no_store_error(store: Store) -> None:
+    """A broken constraint is a bug to be seen, not a passing fault to be tried again."""
+    put(store, "a")
+    with pytest.raises(sqlite3.IntegrityError):
+        put(store, "a")
+
+
+def test_a_newer_database_is_refused(store: Store, tmp_path: Path) -> None:
+    """A file that a newer version wrote is not touched by this one."""
+    store.database.run(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('gateway', '9999_future', 'x')"
+    )
+    with pytest.raises(StoreError, match=r"newer version.*9999_future"):
+        Sqlite(tmp_path / FILE)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """Something else at the place of the database is named with the file."""
+    path = tmp_path / FILE
+    path.write_bytes(b"this is not a database" * 1000)
+    with pytest.raises(StoreError, match=FILE):
+        Sqlite(path)
+
+
+def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A database in nowhere cannot be opened."""
+    with pytest.raises(StoreError, match="No such file or directory"):
+        Sqlite(tmp_path / "nowhere" / FILE)
+
+
+def test_a_sound_file_has_no_damage(store: Store) -> None:
+    """A quick check of a sound file finds nothing."""
+    assert store.database.damage() == []
+
+
+@pytest.mark.parametrize("junk", [b"\xff", b"\x00", b"\x05"])
+def test_damage_is_found_and_told(store: Store, tmp_path: Path, junk: bytes) -> None:
+    """Overwritten pages are reported in words, not as a crash."""
+    for number in range(200):
+        put(store, f"{number:04} {'x' * 200}")
+    store.database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    path = tmp_path / FILE
+    content = bytearray(path.read_bytes())
+    pages = len(content) // PAGE_SIZE
+    for page in range(pages * 3 // 4, pages):
+        content[page * PAGE_SIZE : page * PAGE_SIZE + 200] = junk * 200
+    path.write_bytes(bytes(content))
+    damaged = Sqlite(path)
+    assert damaged.damage()
+    damaged.close()
+
+
+def test_the_engine_says_its_version(store: Store) -> None:
+    """The version is shown with whether it is free of the WAL bug."""
+    name, safe = store.database.engine()
+    assert name == f"SQLite {sqlite3.sqlite_version}"
+    assert safe is (tuple(map(int, sqlite3.sqlite_version.split("."))) >= sqlite.SAFE_VERSION)
