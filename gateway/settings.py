@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import tomllib
@@ -126,7 +127,7 @@ class Settings(BaseSettings):
             raise ValueError("database_url: leave it empty for SQLite, or give a postgresql:// URL")
         return self
 
-    @property
+    @functools.cached_property
     def origin(self) -> Origin:
         """Return the base URL as an origin."""
         return origin_of(self.base_url)
@@ -146,12 +147,17 @@ class Settings(BaseSettings):
         """Tell whether plain-http peers are taken."""
         return self.allow_http or self.is_local
 
+    @functools.cached_property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Return ``trusted_proxies`` as networks."""
+        return tuple(ipaddress.ip_network(network) for network in self.trusted_proxies)
+
     @property
     def private_networks(self) -> tuple[str, ...]:
         """Return the networks that may be contacted although they are not public."""
         return (*self.allow_private_addresses, *(LOOPBACK if self.is_local else ()))
 
-    @property
+    @functools.cached_property
     def instance_preferences(self) -> Preferences:
         """Return ``instance_prefs`` as a value."""
         return parse_prefs(self.instance_prefs) or Preferences()

@@ -54,6 +54,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+_PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::[1-9][0-9]{0,4})?(?=[/?#]|\Z)")
+
+
 def normalise_host(text: str) -> str:
     """Return the normal form of a host name or IP literal (brackets removed).
 
@@ -115,6 +118,18 @@ def origin_of(url: object) -> Origin:
 
 
 def _parsed(url: object) -> Origin:
+    # Most addresses begin in one plain way; the origin of all that begin alike is the same.
+    if isinstance(url, str) and len(url) <= MAX_URL and not _UNSAFE.search(url) and (plain := _PLAIN.match(url)):
+        return _plain_origin(plain[0])
+    return _by_parts(url)
+
+
+@functools.lru_cache(4_096)
+def _plain_origin(start: str) -> Origin:
+    return _by_parts(f"{start}/")
+
+
+def _by_parts(url: object) -> Origin:
     parts = split(url)
     scheme = parts.scheme.lower()
     host = f"[{parts.hostname}]" if "[" in parts.netloc else parts.hostname or ""

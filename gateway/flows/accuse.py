@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.store.peers import Evidence
 
 
+_DISGUISES = (b"\\u", b"%", b"xn--")
 MAX_MENTIONS = 64  # nodes of one document that speak about something of ours; nobody needs more than two
 MAX_CANDIDATES = 256
 MAX_SHOWN = 20  # contradictions in one record; the first ones prove as much as all
@@ -37,9 +38,20 @@ def judge_labels(kit: Kit, document: Mapping[str, object], verdict: Verdict, req
 
     Returns the evidence, or None when nothing explicit contradicts.
     """
+    if not may_name(request.body, kit.settings.origin.host):
+        return None
     speaker = Declarant(kind=DeclarantKind.UNKNOWN, id=verdict.actor, auth=Auth.HTTP_SIGNATURE)
     found = contradictions_in(kit, document, speaker)
     return _record_alteration(kit, found, verdict, request, document) if found else None
+
+
+def may_name(body: bytes, host: str) -> bool:
+    """Tell whether JSON text can hold an address on a host: what cannot needs no reading for it.
+
+    A URL that names it has its letters, or an escape of JSON or of URLs (or of IDNA) in their place.
+    """
+    text = body.lower()
+    return host.encode() in text or any(mark in text for mark in _DISGUISES) or not body.isascii()
 
 
 def contradictions_in(kit: Kit, document: Mapping[str, object], speaker: Declarant) -> list[dict[str, object]]:

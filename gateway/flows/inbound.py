@@ -107,9 +107,10 @@ def is_about_a_stranger(kit: Kit, document: Mapping[str, object], actor: str) ->
 
 def _check_backlog(kit: Kit, origin: Origin) -> None:
     """Raise Unavailable while more waits to be settled than is good, in all or of one domain: a 202 is a promise."""
-    if kit.store.jobs.waiting_for(registrable(origin.host), MAX_WAITING_OF_ONE) >= MAX_WAITING_OF_ONE:
+    jobs = kit.store.jobs
+    if jobs.backlog_of.is_full(registrable(origin.host), MAX_WAITING_OF_ONE):
         raise Unavailable(f"{MAX_WAITING_OF_ONE} arrivals of {origin} wait", retry_after=BUSY_SECONDS)
-    if kit.store.jobs.arrivals_waiting(MAX_WAITING) >= MAX_WAITING:
+    if jobs.backlog.is_full("", MAX_WAITING):
         raise Unavailable(f"{MAX_WAITING} arrivals wait", retry_after=BUSY_SECONDS)
 
 

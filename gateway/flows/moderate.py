@@ -27,7 +27,10 @@ def standing_of(kit: Kit, origin: Origin) -> Standing:
 def decision_about(kit: Kit, origin: Origin) -> Decision:
     """Return what we do with a peer: the admin's rules are about its host, observations about itself."""
     return decide(
-        origin.host, rules=kit.store.peers.rules(), standing=standing_of(kit, origin), mode=kit.settings.peer_mode
+        origin.host,
+        rules=kit.store.peers.rules_about(origin.host),
+        standing=standing_of(kit, origin),
+        mode=kit.settings.peer_mode,
     )
 
 

@@ -36,13 +36,7 @@ def read(body: bytes) -> object:
     _check_shape(body)
     try:
         text = body.decode("utf-8")
-        value: object = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer,
-            parse_float=_number,
-        )
+        value: object = _DECODER.decode(text)
     except MalformedDocument:
         raise
     except (ValueError, RecursionError) as error:
@@ -96,6 +90,11 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise MalformedDocument("a number is out of range")
     return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_number
+)
 
 
 def _check_characters(value: object) -> None:

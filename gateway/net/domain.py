@@ -28,6 +28,7 @@ def registrable(host: str) -> str:
         return _suffixes().privatesuffix(host) or host
 
 
+@functools.lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return the /24 or /56 of an address, e.g. ``192.0.2.0/24``; other text as it is."""
     try:

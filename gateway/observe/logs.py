@@ -9,6 +9,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+import orjson
 import structlog
 
 if TYPE_CHECKING:
@@ -26,11 +27,21 @@ def _defuse(_logger: object, _method: str, event: MutableMapping[str, object]) -
     return event
 
 
+class _Made:
+    """The logger as it was set up last: made once, used for every line."""
+
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def _as_json(value: object, **_: object) -> str:
+    return orjson.dumps(value, default=str).decode("utf-8")
+
+
 def configure(level: str) -> None:
     """Set up logging for the process: to stderr, from ``level`` on."""
     pretty = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(serializer=_as_json)
     )
     structlog.configure(
         processors=[
@@ -44,9 +55,9 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    _Made.logger = structlog.get_logger().bind()
 
 
 def log() -> structlog.typing.FilteringBoundLogger:
     """Return the logger."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-    return logger
+    return _Made.logger

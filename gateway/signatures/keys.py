@@ -7,6 +7,7 @@ signature fits many messages, so their owner could later deny every promise).
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 RSA_BITS = 2048
 MAX_RSA_BITS = 8192
 MIN_EXPONENT = 65537
+REMEMBERED_KEYS = 4_096  # parsed ones; whoever sends something sends more
 MAX_PEM = 8192
 NONCE = 12
 P256_SIGNATURE = 64  # r and s, 32 bytes each (RFC 9421, section 3.3.4)
@@ -139,7 +141,14 @@ def load_private_pem(pem: bytes) -> PrivateKey:
 
 def load_public_pem(pem: object) -> PublicKey:
     """Return the key in exactly one PEM block; raise WeakKey otherwise."""
-    if not isinstance(pem, str) or len(pem) > MAX_PEM or not _PEM.fullmatch(pem):
+    if not isinstance(pem, str) or len(pem) > MAX_PEM:
+        raise WeakKey("not exactly one public key in PEM")
+    return _from_pem(pem)
+
+
+@functools.lru_cache(maxsize=REMEMBERED_KEYS)
+def _from_pem(pem: str) -> PublicKey:
+    if not _PEM.fullmatch(pem):
         raise WeakKey("not exactly one public key in PEM")
     try:
         key = serialization.load_pem_public_key(pem.encode("ascii"))
@@ -158,6 +167,11 @@ def load_multikey(text: object) -> PublicKey:
     """Return the key in a Multikey (base58btc; Ed25519 or RSA); raise WeakKey otherwise."""
     if not isinstance(text, str) or not text.startswith("z") or len(text) > MAX_PEM:
         raise WeakKey("not a base58btc multikey")
+    return _from_multikey(text)
+
+
+@functools.lru_cache(maxsize=REMEMBERED_KEYS)
+def _from_multikey(text: str) -> PublicKey:
     decoded = base58_decode(text[1:])
     if decoded.startswith(ED25519_PREFIX):
         return _checked_ed25519(decoded[len(ED25519_PREFIX) :])

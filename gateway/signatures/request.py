@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gateway.urls import without_fragment
@@ -16,10 +16,18 @@ class SignedRequest:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
+    _fields: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the lines by field: every check asks for some."""
+        fields: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            fields.setdefault(name.lower(), []).append(value.strip(" \t"))
+        object.__setattr__(self, "_fields", fields)
 
     def lines(self, name: str) -> list[str]:
         """Return the values of every line of a field, stripped (RFC 9421, section 2.1)."""
-        return [value.strip(" \t") for key, value in self.headers if key.lower() == name]
+        return list(self._fields.get(name, ()))
 
     def value(self, name: str) -> str | None:
         """Return the combined value of a field, or None when it is missing."""

@@ -6,6 +6,7 @@ more than an hour ahead or when expires lies more than an hour back.
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -39,6 +40,7 @@ def from_epoch(value: object) -> datetime | None:
     return datetime.fromtimestamp(int(text), UTC)
 
 
+@functools.lru_cache(maxsize=1024)  # all that comes within a second has the same
 def from_http_date(value: str | None) -> datetime | None:
     """Return the moment of an HTTP date, or None when it is not one."""
     if not value or len(value) > 40:  # noqa: PLR2004 - "Sun, 22 Nov 2026 13:38:54 GMT"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.recent import Recent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,9 +36,13 @@ class Circuits:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._known: Recent[str, Circuit] = Recent(database, "circuit")
 
     def get(self, origin: str) -> Circuit:
         """Return what is remembered of an origin; nothing is the closed circuit."""
+        return self._known.get(origin, lambda: self._read(origin))
+
+    def _read(self, origin: str) -> Circuit:
         row = self._db.one("SELECT * FROM circuit WHERE origin = :o", o=origin)
         return Circuit() if row is None else _circuit(row)
 

@@ -7,9 +7,13 @@ PostgreSQL takes as it stands and SQLite without the row locks, because it has o
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import json
+import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 type_row = dict[str, Any]
+_WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
 
 class Database(ABC):
@@ -30,6 +35,9 @@ class Database(ABC):
     def __init__(self) -> None:
         self._depth = 0
         self._announces = False
+        self._written: Counter[str] = Counter()
+        self._undone = 0
+        self._elsewhere: int | None = None
 
     @property
     def shares(self) -> bool:
@@ -49,6 +57,7 @@ class Database(ABC):
         except BaseException:
             self._depth, self._announces = 0, False
             self._rollback()
+            self._taken_back()
             raise
         self._depth = 0
         self._commit()
@@ -63,8 +72,35 @@ class Database(ABC):
         except BaseException:
             self._run("ROLLBACK TO SAVEPOINT piece", {})
             self._run("RELEASE SAVEPOINT piece", {})
+            self._taken_back()
             raise
         self._run("RELEASE SAVEPOINT piece", {})
+
+    def version(self, tables: tuple[str, ...]) -> tuple[int, ...]:
+        """Return a value that is another one as soon as somebody may have written to one of the tables."""
+        return (self.elsewhere(), self._undone, *(self._written[table] for table in tables))
+
+    def elsewhere(self) -> int:
+        """Return a number that changes when another process has written; asked once in a turn of the loop."""
+        if self._elsewhere is None:
+            found = self._changes_elsewhere()
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().call_soon(self._ask_again)
+                self._elsewhere = found
+            return found
+        return self._elsewhere
+
+    def _taken_back(self) -> None:
+        """Forget what was read while something was written that did not stay."""
+        self._undone += 1
+
+    def _ask_again(self) -> None:
+        self._elsewhere = None
+
+    def _note(self, sql: str) -> None:
+        """Note which table a statement writes to."""
+        if (table := _written_by(sql)) is not None:
+            self._written[table] += 1
 
     def announce(self) -> None:
         """Let the other processes know, when the transaction is durable, that there is something to do."""
@@ -72,10 +108,12 @@ class Database(ABC):
 
     def run(self, sql: str, **values: Any) -> int:
         """Execute a statement and return how many rows it changed."""
+        self._note(sql)
         return int(self._run(sql, values).rowcount)
 
     def rows(self, sql: str, **values: Any) -> list[type_row]:
         """Return all rows of a query (or of RETURNING)."""
+        self._note(sql)
         return [dict(row) for row in self._run(sql, values).fetchall()]
 
     def one(self, sql: str, **values: Any) -> type_row | None:
@@ -105,6 +143,10 @@ class Database(ABC):
         """Execute a statement and return its cursor; raise StoreError for what is nobody's defect."""
 
     @abstractmethod
+    def _changes_elsewhere(self) -> int:
+        """Return a number that is another one when another process may have written."""
+
+    @abstractmethod
     def applied(self) -> list[str]:
         """Return the names of the migrations that ran, in order."""
 
@@ -119,6 +161,12 @@ class Database(ABC):
     @abstractmethod
     def engine(self) -> tuple[str, bool]:
         """Return the engine's name and version, and whether it is free of known ways to lose what was written."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _written_by(sql: str) -> str | None:
+    found = _WRITES.match(sql)
+    return found[1] if found is not None else None
 
 
 def check_known(applied: set[str], known: set[str]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from gateway.store.backlog import Backlog
 from gateway.store.database import dump, from_ms, load, to_ms
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Jobs:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.backlog_of = Backlog(self.waiting_for)
+        self.backlog = Backlog(lambda _, most: self.arrivals_waiting(most))
         self._served = (
             time.time_ns()
         )  # grows with every turn: of those due at the same time, who waited longest is first
@@ -117,6 +120,14 @@ class Jobs:
 
     def _touch(self, pool: int, peer: str, due: int) -> None:
         """Let a peer's turn come no later than something is due, unless its circuit is open until then."""
+        if pool == ARRIVALS:  # which no circuit holds back
+            self._db.run(
+                "INSERT INTO turn (pool, peer, opens, next, served) VALUES (0, :peer, 0, :due, 0)"
+                " ON CONFLICT (pool, peer) DO UPDATE SET next = excluded.next"
+                " WHERE turn.next IS NULL OR turn.next > excluded.next",
+                peer=peer, due=due,
+            )  # fmt: skip
+            return
         self._db.run(
             "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
             " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.policy.rules import Action, Rule
 from gateway.policy.standing import Observation, Rung, Violation
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.recent import Recent
+from gateway.urls import covers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.store.database import Database
     from gateway.urls import Origin
 
+SEEN_MS = 60_000
 MEMORY = timedelta(days=7)
 MAX_AUDIT = 10_000
 
@@ -54,14 +57,24 @@ class Peers:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._rungs: Recent[str, str | None] = Recent(database, "peer")
+        self._rules: Recent[str, list[Rule]] = Recent(database, "rule")
+        self._rules_about: Recent[str, list[Rule]] = Recent(database, "rule")
+        self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
+        self._met: Recent[tuple[str, int], bool] = Recent(database)
 
     def seen(self, origin: Origin, now: datetime) -> None:
         """Note that an origin exists and was heard of now."""
+        # Once a minute is often enough to know who is still there.
+        self._met.get((str(origin), to_ms(now) // SEEN_MS), lambda: self._saw(origin, now))
+
+    def _saw(self, origin: Origin, now: datetime) -> bool:
         self._db.run(
             "INSERT INTO peer VALUES (:origin, :host, :now, :now, NULL, NULL, 'H0')"
             " ON CONFLICT (origin) DO UPDATE SET last_seen = excluded.last_seen",
             origin=str(origin), host=origin.host, now=to_ms(now),
         )  # fmt: skip
+        return True
 
     def learn_rfc9421(self, origin: Origin, now: datetime) -> None:
         """Remember for a while that an origin speaks RFC 9421."""
@@ -142,7 +155,10 @@ class Peers:
 
     def rung(self, origin: Origin) -> Rung:
         """Return how far a peer has shown that it honours preferences."""
-        return Rung(self._db.value("SELECT rung FROM peer WHERE origin = :o", o=str(origin)) or Rung.UNKNOWN)
+        found = self._rungs.get(
+            str(origin), lambda: self._db.value("SELECT rung FROM peer WHERE origin = :o", o=str(origin))
+        )
+        return Rung(found or Rung.UNKNOWN)
 
     def save_rule(self, rule: Rule, now: datetime) -> None:
         """Keep a rule; a host has one."""
@@ -158,6 +174,13 @@ class Peers:
 
     def rules(self) -> list[Rule]:
         """Return every rule."""
+        return self._rules.get("", self._read_rules)
+
+    def rules_about(self, host: str) -> list[Rule]:
+        """Return the rules for a host and for the domains it is in."""
+        return self._rules_about.get(host, lambda: [rule for rule in self.rules() if covers(rule.host, host)])
+
+    def _read_rules(self) -> list[Rule]:
         return [
             Rule(id=row["id"], host=row["host"], action=Action[row["action"].upper()], note=row["note"])
             for row in self._db.rows("SELECT * FROM rule ORDER BY host")
@@ -182,6 +205,9 @@ class Peers:
 
     def observations(self, origin: Origin) -> list[Observation]:
         """Return what counts about a peer: observations that no admin cleared."""
+        return self._observations.get(str(origin), lambda: self._read_observations(origin))
+
+    def _read_observations(self, origin: Origin) -> list[Observation]:
         rows = self._db.rows(
             "SELECT * FROM observation WHERE origin = :o AND cleared IS NULL ORDER BY at, id", o=str(origin)
         )

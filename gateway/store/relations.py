@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.activitypub.effects import KnownFollow
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,6 +53,7 @@ class Relations:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._actors: Recent[str, RemoteActor | None] = Recent(database, "remote_actor")
 
     def save_actor(self, actor: RemoteActor, key_ids: Iterable[str]) -> None:
         """Keep a remote actor and which key ids its document lists."""
@@ -72,6 +74,9 @@ class Relations:
 
     def actor(self, actor_id: str) -> RemoteActor | None:
         """Return a remote actor that is not gone."""
+        return self._actors.get(actor_id, lambda: self._read_actor(actor_id))
+
+    def _read_actor(self, actor_id: str) -> RemoteActor | None:
         row = self._db.one("SELECT * FROM remote_actor WHERE id = :id AND gone IS NULL", id=actor_id)
         return _actor(row) if row else None
 

@@ -121,6 +121,10 @@ class Sqlite(Database):
                 raise StoreError(str(error)) from error
             raise
 
+    def _changes_elsewhere(self) -> int:
+        """Return the number that SQLite keeps of other connections' commits."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
     def applied(self) -> list[str]:
         """Return the names of the migrations that ran, in order."""
         return [row["name"] for row in self.rows("SELECT name FROM _sqlite_migrations ORDER BY id")]

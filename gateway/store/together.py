@@ -54,14 +54,26 @@ class Together:
         """Run a batch in one transaction and return how each piece ended; all of it again when others were in the way."""
         for tries_left in reversed(range(TRIES)):
             try:
-                with self._db.transaction():
-                    return [self._run(work, done) for work, done in batch]
+                return self._all(batch)
             except Contended as error:
                 if not tries_left:
                     return [(done, None, error) for _, done in batch]
             except Exception as error:  # noqa: BLE001 - nobody may wait for ever
                 return [(done, None, error) for _, done in batch]
         raise AssertionError("there is a last try")
+
+    def _all(self, batch: list[Piece]) -> list[End]:
+        """Run all in one go; when one fails, all again, each so that only it is taken back: that is rare, and dearer."""
+        try:
+            with self._db.transaction():
+                return [(done, work(), None) for work, done in batch]
+        except Contended:
+            raise
+        except Exception:
+            if len(batch) == 1:
+                raise
+        with self._db.transaction():
+            return [self._run(work, done) for work, done in batch]
 
     def _run(self, work: Callable[[], Any], done: asyncio.Future[Any]) -> End:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from gateway.jsonld.strict import MAX_BODY
 from gateway.signatures.request import SignedRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.requests import HTTPConnection, Request
 
     from gateway.flows.kit import Kit
@@ -53,8 +56,10 @@ def client_address(request: HTTPConnection) -> str:
     X-Forwarded-For is read from the right, past proxies that are trusted themselves; it never
     changes scheme or host.
     """
-    networks = [ipaddress.ip_network(network) for network in kit_of(request).settings.trusted_proxies]
     address = _bare(request.client.host if request.client is not None else "")
+    networks = kit_of(request).settings.proxy_networks
+    if not networks:
+        return address[:64]
     hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
     hops = [_bare(hop) for hop in hops if hop]
     while hops and _within(address, networks):
@@ -62,6 +67,7 @@ def client_address(request: HTTPConnection) -> str:
     return address[:64]
 
 
+@functools.lru_cache(maxsize=4096)
 def _bare(text: str) -> str:
     """Return an address without brackets and port, an IPv4 one inside an IPv6 one as itself."""
     host, port = _BRACKETED.fullmatch(text), _PORTED.fullmatch(text)
@@ -74,7 +80,7 @@ def _bare(text: str) -> str:
     return str(mapped or parsed)
 
 
-def _within(address: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def _within(address: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

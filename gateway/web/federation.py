@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.activitypub import actor as actors
@@ -23,7 +25,7 @@ from gateway.web.pace import verified
 from gateway.web.respond import VARY, document_response
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from gateway.store.objects import Stored
 
@@ -49,6 +51,21 @@ async def inbox(request: Request) -> Response:
     metrics.arrived(202, time.perf_counter() - started)
     line.info(ARRIVAL, answer=202, outcome=received.outcome, ms=_since(started), **facts)
     return Response(status_code=202)
+
+
+class Inbox:
+    """The inboxes as an ASGI application of its own: nothing of the framework's that they do not need is between."""
+
+    def __init__(self) -> None:
+        functools.update_wrapper(self, inbox)  # its name and what it says, for the description of the API
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take an activity and answer."""
+        answer = await inbox(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+INBOX = Inbox()
 
 
 def _since(started: float) -> float:

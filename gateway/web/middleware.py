@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 from gateway.carriers import http_headers
@@ -29,13 +29,14 @@ ANY_HOST = frozenset({"/livez", "/readyz"})
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_PROTECTIVE = (
-    ("content-security-policy", CSP),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("permissions-policy", "interest-cohort=(), browsing-topics=()"),
+_ALWAYS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"interest-cohort=(), browsing-topics=()"),
 )
+_PROTECTIVE = (_ALWAYS, (*_ALWAYS, (b"strict-transport-security", b"max-age=31536000")))  # by http, by https
 
 
 class Bounds:
@@ -123,14 +124,15 @@ class Dress:
             nonlocal started
             started = True
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _PROTECTIVE:
-                    headers.setdefault(name, value)
-                if kit.settings.origin.scheme == "https":
-                    headers.setdefault("strict-transport-security", "max-age=31536000")
+                headers: list[tuple[bytes, bytes]] = message.setdefault("headers", [])
+                present = {name.lower() for name, _ in headers}
+                is_secure = kit.settings.origin.scheme == "https"
+                headers += [line for line in _PROTECTIVE[is_secure] if line[0] not in present]
                 if message["status"] != 204:  # noqa: PLR2004 - no content, nothing to say about it
-                    for name, value in http_headers.render(_preferences(scope, kit.settings), kit.policy_url):
-                        headers[name] = value
+                    stated = _stated(_preferences(scope, kit.settings), kit.policy_url)
+                    if (own := {name for name, _ in stated}) & present:
+                        headers[:] = [line for line in headers if line[0].lower() not in own]
+                    headers += stated
             await send(message)
 
         try:
@@ -140,6 +142,15 @@ class Dress:
             if not started:
                 await on_crash(Request(scope), error)(scope, receive, dressed)
             raise
+
+
+@functools.lru_cache(maxsize=1024)
+def _stated(prefs: Preferences, policy_url: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header lines that state preferences: few different ones go out on many answers."""
+    return tuple(
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in http_headers.render(prefs, policy_url)
+    )
 
 
 def _preferences(scope: Scope, settings: Settings) -> Preferences:

@@ -1,0 +1,42 @@
+"""What was read a moment ago and cannot have changed since: rows that every request asks for, kept as values.
+
+A value holds as long as nobody wrote to its tables: what this connection writes is seen by its statements, what another
+process writes by the engine's word (``Database.elsewhere``), asked once in a turn of the loop.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from gateway.store.database import Database
+
+Key = TypeVar("Key", bound="Hashable")
+Value = TypeVar("Value")
+CAP = 10_000
+
+
+class Recent(Generic[Key, Value]):
+    """Values by key, forgotten as soon as one of ``tables`` may have changed."""
+
+    def __init__(self, database: Database, *tables: str, cap: int = CAP) -> None:
+        self._db, self._tables, self._cap = database, tables, cap
+        self._known: OrderedDict[Key, Value] = OrderedDict()
+        self._version: object = None
+
+    def get(self, key: Key, read: Callable[[], Value]) -> Value:
+        """Return what is known of ``key``, read again when that may have changed."""
+        version = self._db.version(self._tables)
+        if version != self._version:
+            self._known.clear()
+            self._version = version
+        try:
+            return self._known[key]
+        except KeyError:
+            value = self._known[key] = read()
+        if len(self._known) > self._cap:
+            self._known.popitem(last=False)
+        return value
