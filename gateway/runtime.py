@@ -28,6 +28,7 @@ from gateway.jobs.worker import GRACE_SECONDS, Worker
 from gateway.jsonld.contexts import Contexts, load
 from gateway.media.files import Files
 from gateway.net.client import Client, UrlPolicy
+from gateway.net.courier import Courier
 from gateway.net.guard import AddressPolicy, GuardedBackend
 from gateway.net.soft import Soft
 from gateway.net.transport import OriginTransport
@@ -208,14 +209,15 @@ def _store_and_secret(settings: Settings) -> tuple[Store, bytes]:
 
 
 def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> Client:
+    courier: Courier | None = None
     if transport is None:
         backend = GuardedBackend(AddressPolicy(settings.private_networks))
-        transport = OriginTransport(backend, settings.ca_file)
+        transport, courier = OriginTransport(backend, settings.ca_file), Courier(backend, settings.ca_file)
     policy = UrlPolicy(
         takes_http=settings.takes_http, any_port=settings.is_local, ports=frozenset(settings.allowed_ports)
     )
     agent = f"noai-gateway/{__version__} (+{settings.base_url}/about)"
-    return Client(policy=policy, transport=transport, user_agent=agent)
+    return Client(policy=policy, transport=transport, user_agent=agent, courier=courier)
 
 
 def _secret(path: Path, *, must_exist: bool) -> bytes:

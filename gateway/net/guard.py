@@ -208,7 +208,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect to ``host`` within ``timeout`` seconds; raise AddressRefused when one is forbidden."""
-        addresses = await self._checked(host, port)
+        addresses = await self.checked(host, port)
         problem: Exception | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -223,7 +223,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             problem = problem or error
         raise RemoteUnreachable(f"{host}: {str(problem or '') or 'no answer'}")
 
-    async def _checked(self, host: str, port: int) -> Sequence[str]:
+    async def checked(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to dial, at most two of each family; every address of the name was checked."""
         host = host.removesuffix(".")
         try:

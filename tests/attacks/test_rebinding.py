@@ -210,13 +210,13 @@ async def test_no_rebinding_reaches_an_inner_address_in_ten_thousand(seed: int, 
 
 async def test_a_guard_that_looks_up_twice_is_caught(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a guard that checks a name and then dials the name, the same trials do reach inner addresses."""
-    checked = guard.GuardedBackend._checked
+    checked = guard.GuardedBackend.checked
 
     async def by_name(backend: guard.GuardedBackend, host: str, port: int) -> Sequence[str]:
         await checked(backend, host, port)
         return [host]
 
-    monkeypatch.setattr(guard.GuardedBackend, "_checked", by_name)
+    monkeypatch.setattr(guard.GuardedBackend, "checked", by_name)
     trials = await run(scene, 100, seed=1)
     assert trials.forbidden > 10
     assert trials.inside > 0
@@ -238,7 +238,7 @@ async def test_a_guard_that_checks_the_first_answer_alone_is_caught(
             raise AddressRefused(host)
         return addresses[::-1]
 
-    monkeypatch.setattr(guard.GuardedBackend, "_checked", first_checked)
+    monkeypatch.setattr(guard.GuardedBackend, "checked", first_checked)
     trials = await run(scene, 100, seed=1)
     assert trials.forbidden > 3
     assert trials.inside > 0

@@ -176,9 +176,9 @@ async def test_names_that_hang_in_the_system_hold_up_nobody_else(monkeypatch: py
     backend = guard.GuardedBackend(guard.AddressPolicy(), SystemResolver())
     try:
         names = [f"slow{number}.example" for number in range(64)]  # what one network may ask for before it is limited
-        slow = await asyncio.gather(*(backend._checked(name, 443) for name in names), return_exceptions=True)
+        slow = await asyncio.gather(*(backend.checked(name, 443) for name in names), return_exceptions=True)
         assert all(isinstance(error, RemoteUnreachable) for error in slow)
-        assert await backend._checked("peer.example", 443) == [PUBLIC_4]
+        assert await backend.checked("peer.example", 443) == [PUBLIC_4]
     finally:
         answered.set()
 

@@ -213,7 +213,7 @@ async def test_only_a_few_addresses_are_dialled() -> None:
     """Every address is checked; two of each family are dialled at most, in the order they came."""
     many = ["1.1.1.1", "2606:4700::1", "1.1.1.2", "1.1.1.3", "2606:4700::2", "2606:4700::3"]
     backend = GuardedBackend(AddressPolicy(), Names({"peer.example": many}))
-    dialled = await backend._checked("peer.example", 443)
+    dialled = await backend.checked("peer.example", 443)
     assert dialled == ["1.1.1.1", "2606:4700::1", "1.1.1.2", "2606:4700::2"]
     with pytest.raises(AddressRefused):
         await connect(GuardedBackend(AddressPolicy(), Names({"peer.example": [*many, "10.0.0.1"]})), 443)
@@ -226,7 +226,7 @@ async def test_a_name_with_very_many_addresses_is_refused() -> None:
         await connect(GuardedBackend(AddressPolicy(), Names({"peer.example": many})), 443)
     assert MAX_ADDRESSES == 64
     most = GuardedBackend(AddressPolicy(), Names({"peer.example": many[:MAX_ADDRESSES]}))
-    assert await most._checked("peer.example", 443) == many[:2]
+    assert await most.checked("peer.example", 443) == many[:2]
 
 
 SPECIAL = ("redis", "localhost", "x.localhost", "x.local", "x.internal", "x.onion", "x.test", "x.home.arpa",
@@ -346,7 +346,7 @@ class Wire(httpcore.AsyncNetworkStream):
 async def test_an_address_is_not_looked_up(host: str, dialled: str, asked: list[str]) -> None:
     """A literal is its own answer; a name is asked for without its trailing dot."""
     names = Names({"peer.example": ["1.1.1.1"]})
-    assert await GuardedBackend(AddressPolicy(), names)._checked(host, 443) == [dialled]
+    assert await GuardedBackend(AddressPolicy(), names).checked(host, 443) == [dialled]
     assert names.asked == asked
 
 
