@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,13 @@ class Letter:
     @property
     def usage(self) -> str:
         """Return the Content-Usage line that the activity itself carries."""
-        value = strict.read_object(self.body).get("contentUsage")
-        return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+        return _usage_in(self.body)
+
+
+@functools.lru_cache(maxsize=256)  # one body goes to many inboxes
+def _usage_in(body: bytes) -> str:
+    value = strict.read_object(body).get("contentUsage")
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
 
 def signed(kit: Kit, letter: Letter, inbox: str, how: Knock) -> SignedRequest:

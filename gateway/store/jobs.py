@@ -139,18 +139,22 @@ class Jobs:
 
     def _settle_turn(self, pool: int, peer: str, now: datetime | None = None) -> None:
         """Let a peer's turn come when the first of what is queued is due, and after all who waited until ``now``."""
+        self._settle(pool, pool, peer, now)
+
+    def _settle(self, first: int, last: int, peer: str, now: datetime | None) -> None:
         self._served += now is not None
         self._db.run(
-            "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE WHEN min(due) < :least AND turn.opens < :least THEN :least"
+            "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
+            " WHEN min(due) < :least AND turn.opens < :least THEN :least"
             " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
-            " WHERE pool = :pool AND peer = :peer AND state = 'queued') WHERE pool = :pool AND peer = :peer",
-            pool=pool, peer=peer, least=0 if now is None else to_ms(now), served=self._served,
+            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued')"
+            " WHERE pool IN (:first, :last) AND peer = :peer",
+            first=first, last=last, peer=peer, least=0 if now is None else to_ms(now), served=self._served,
         )  # fmt: skip
 
     def _settle_turns(self, pool: int, peer: str, now: datetime | None = None) -> None:
         """Settle the turns that share a peer's hands with a pool."""
-        for one in (pool,) if pool == ARRIVALS else (PEOPLE, BULK):
-            self._settle_turn(one, peer, now)
+        self._settle(*(ARRIVALS, ARRIVALS) if pool == ARRIVALS else (PEOPLE, BULK), peer, now)
 
     def is_sent(self, activity: str, lane: str) -> bool:
         """Tell whether an activity was queued in a lane, whatever became of it."""

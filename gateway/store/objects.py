@@ -9,6 +9,7 @@ from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.effects import KnownObject
 from gateway.preferences import NOTHING, Preferences
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,6 +95,7 @@ class Objects:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._activities: Recent[str, Sent | None] = Recent(database, "activity", cap=1_000)
 
     def save(self, stored: Stored, tags: Iterable[str] = ()) -> None:
         """Insert or replace an object."""
@@ -198,6 +200,9 @@ class Objects:
 
     def activity(self, activity_id: str) -> Sent | None:
         """Return one of our activities."""
+        return self._activities.get(activity_id, lambda: self._read_activity(activity_id))
+
+    def _read_activity(self, activity_id: str) -> Sent | None:
         row = self._db.one("SELECT * FROM activity WHERE id = :id", id=activity_id)
         return _sent(row) if row else None
 
