@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.preferences import Preferences
+from gateway.store import seal
 from gateway.store.database import dump, from_ms, load, to_ms
 
 if TYPE_CHECKING:
@@ -56,15 +57,20 @@ class Accounts:
 
     def save(self, account: Account) -> None:
         """Insert or replace an account."""
+        row = {
+            "id": account.id, "name": account.name, "display_name": account.display_name, "summary": account.summary,
+            "preset": account.preset, "prefs": dump(account.prefs.as_json()),
+        }  # fmt: skip
         self._db.run(
-            "INSERT INTO account VALUES (:id, :name, :display_name, :summary, :preset, :prefs, :approves, :discoverable,"
-            " :created, :updated, :deleted, :kind, :moved_to, :aliases) ON CONFLICT (id) DO UPDATE SET"
+            "INSERT INTO account (id, name, display_name, summary, preset, prefs, approves, discoverable, created,"
+            " updated, deleted, kind, moved_to, aliases, seal) VALUES (:id, :name, :display_name, :summary, :preset,"
+            " :prefs, :approves, :discoverable, :created, :updated, :deleted, :kind, :moved_to, :aliases, :seal)"
+            " ON CONFLICT (id) DO UPDATE SET"
             " display_name = excluded.display_name, summary = excluded.summary, preset = excluded.preset,"
             " prefs = excluded.prefs, approves = excluded.approves, discoverable = excluded.discoverable,"
             " updated = excluded.updated, deleted = excluded.deleted, moved_to = excluded.moved_to,"
-            " aliases = excluded.aliases",
-            id=account.id, name=account.name, display_name=account.display_name, summary=account.summary,
-            preset=account.preset, prefs=dump(account.prefs.as_json()), approves=int(account.approves),
+            " aliases = excluded.aliases, seal = excluded.seal",
+            **row, seal=seal.seal_of("account", row), approves=int(account.approves),
             discoverable=int(account.discoverable), created=to_ms(account.created), updated=to_ms(account.updated),
             deleted=to_ms(account.deleted) if account.deleted else None, kind=account.kind,
             moved_to=account.moved_to, aliases=dump(list(account.aliases)),
@@ -134,6 +140,7 @@ class Accounts:
 
 
 def _account(row: type_row) -> Account:
+    seal.check("account", row)
     return Account(
         id=row["id"], name=row["name"], display_name=row["display_name"], summary=row["summary"],
         preset=row["preset"], prefs=Preferences.from_json(load(row["prefs"])), approves=bool(row["approves"]),

@@ -154,6 +154,22 @@ class Database(ABC):
     def damage(self, *, thorough: bool = False) -> list[str]:
         """Return what a check finds; empty when all is sound. ``thorough`` compares indexes with tables, too."""
 
+    def batches(self, table: str, size: int) -> Iterator[list[type_row]]:
+        """Return all rows of a table, some at a time; meant for within a transaction."""
+        cursor = self._run(f"SELECT * FROM {table}", {})  # noqa: S608 - a name of our own schema
+        while found := cursor.fetchmany(size):
+            yield [dict(row) for row in found]
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read everything as it is at one moment."""
+        with self.transaction():
+            yield
+
+    @abstractmethod
+    def count_on(self) -> None:
+        """Let new numbers follow those that rows were put back with."""
+
     @abstractmethod
     def close(self) -> None:
         """Close the connection; everything committed stays."""

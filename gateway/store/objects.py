@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.activitypub.addressing import Visibility
 from gateway.activitypub.effects import KnownObject
 from gateway.preferences import NOTHING, Preferences
+from gateway.store import seal
 from gateway.store.database import dump, from_ms, load, to_ms
 from gateway.store.recent import Recent
 
@@ -99,15 +100,20 @@ class Objects:
 
     def save(self, stored: Stored, tags: Iterable[str] = ()) -> None:
         """Insert or replace an object."""
+        row = {
+            "id": stored.id, "type": stored.type, "visibility": stored.visibility.value,
+            "document": dump(dict(stored.document)), "prefs": dump(stored.prefs.as_json()),
+            "own_prefs": dump(stored.own_prefs.as_json()),
+        }  # fmt: skip
         self._db.run(
-            "INSERT INTO object VALUES (:id, :local, :type, :owner, :visibility, :document, :prefs, :own_prefs,"
-            " :in_reply_to, :published, :updated, :deleted) ON CONFLICT (id) DO UPDATE SET type = excluded.type,"
+            "INSERT INTO object (id, local, type, owner, visibility, document, prefs, own_prefs, in_reply_to, published,"
+            " updated, deleted, seal) VALUES (:id, :local, :type, :owner, :visibility, :document, :prefs, :own_prefs,"
+            " :in_reply_to, :published, :updated, :deleted, :seal) ON CONFLICT (id) DO UPDATE SET type = excluded.type,"
             " visibility = excluded.visibility, document = excluded.document, prefs = excluded.prefs,"
             " own_prefs = excluded.own_prefs, in_reply_to = excluded.in_reply_to, updated = excluded.updated,"
-            " deleted = excluded.deleted",
-            id=stored.id, local=int(stored.local), type=stored.type, owner=stored.owner,
-            visibility=stored.visibility.value, document=dump(dict(stored.document)), prefs=dump(stored.prefs.as_json()),
-            own_prefs=dump(stored.own_prefs.as_json()), in_reply_to=stored.in_reply_to,
+            " deleted = excluded.deleted, seal = excluded.seal",
+            **row, seal=seal.seal_of("object", row), local=int(stored.local), owner=stored.owner,
+            in_reply_to=stored.in_reply_to,
             published=to_ms(stored.published), updated=to_ms(stored.updated) if stored.updated else None,
             deleted=to_ms(stored.deleted) if stored.deleted else None,
         )  # fmt: skip
@@ -193,7 +199,9 @@ class Objects:
     def save_activity(self, sent: Sent) -> None:
         """Keep one of our activities; its bytes never change."""
         self._db.run(
-            "INSERT INTO activity VALUES (:id, :actor, :type, :object, :visibility, :body, :created, NULL)",
+            "INSERT INTO activity (id, actor, type, object, visibility, body, created, seal)"
+            " VALUES (:id, :actor, :type, :object, :visibility, :body, :created, :seal)",
+            seal=seal.seal_of("activity", {"id": sent.id, "actor": sent.actor, "body": sent.body}),
             id=sent.id, actor=sent.actor, type=sent.type, object=sent.object, visibility=sent.visibility.value,
             body=sent.body, created=to_ms(sent.created),
         )  # fmt: skip
@@ -350,6 +358,7 @@ class Objects:
 
 
 def _stored(row: type_row) -> Stored:
+    seal.check("object", row)
     return Stored(
         id=row["id"], local=bool(row["local"]), type=row["type"], owner=row["owner"],
         visibility=Visibility(row["visibility"]), document=load(row["document"]),
@@ -360,6 +369,7 @@ def _stored(row: type_row) -> Stored:
 
 
 def _sent(row: type_row) -> Sent:
+    seal.check("activity", row)
     return Sent(
         id=row["id"], actor=row["actor"], type=row["type"], object=row["object"],
         visibility=Visibility(row["visibility"]), body=bytes(row["body"]), created=from_ms(row["created"]),  # type: ignore[arg-type]

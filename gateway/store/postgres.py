@@ -6,6 +6,7 @@ new one. Nobody waits for ever: connecting, waiting for a lock and running a sta
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import time
@@ -21,7 +22,9 @@ from gateway.store.database import Database, check_known
 from gateway.store.schema import STEPS, statements_for_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from gateway.store.database import type_row
 
 CHANNEL = "gateway_work"
 OPTIONS = {
@@ -164,6 +167,32 @@ class Postgres(Database):
             "SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid"
         )
         return [f"the index {row['name']} is not valid: REINDEX it" for row in rows]
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read everything as it is at one moment."""
+        with self.transaction():
+            self._run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", {})
+            self._run("SET LOCAL statement_timeout = 0", {})
+            yield
+
+    def batches(self, table: str, size: int) -> Iterator[list[type_row]]:
+        """Return all rows of a table, some at a time, through a cursor of the server's."""
+        with self._connection.cursor(name="batches") as cursor:
+            cursor.execute(f"SELECT * FROM {table}".encode())  # noqa: S608 - a name of our own schema
+            while found := cursor.fetchmany(size):
+                yield [{name: bytes(v) if isinstance(v, memoryview) else v for name, v in row.items()} for row in found]
+
+    def count_on(self) -> None:
+        """Let new numbers follow those that rows were put back with."""
+        for row in self.rows(
+            "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND is_identity = 'YES'"
+        ):
+            table = row["name"]
+            self._run(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)",  # noqa: S608 - a name of our own schema
+                {},
+            )
 
     def close(self) -> None:
         """Close the connection; everything committed stays."""

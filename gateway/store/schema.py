@@ -196,11 +196,21 @@ CREATE TABLE circuit (
 """
 
 
+_SEALS = """
+ALTER TABLE object ADD COLUMN seal BLOB;
+ALTER TABLE activity ADD COLUMN seal BLOB;
+ALTER TABLE account ADD COLUMN seal BLOB;
+CREATE INDEX object_unsealed ON object (id) WHERE seal IS NULL;
+CREATE INDEX activity_unsealed ON activity (id) WHERE seal IS NULL;
+CREATE INDEX account_unsealed ON account (id) WHERE seal IS NULL;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", _FIRST),  # every table
     ("0002_clients", _CLIENTS),  # an author's own software: scoped tokens, apps, inboxes to read, collections
     ("0003_bounds", _BOUNDS),  # how many arrivals wait is known at once
     ("0004_turns", _TURNS),  # peers have turns, so that a claim costs the same however much is queued
+    ("0005_seals", _SEALS),  # what goes out is sealed, so that a flipped bit is found
 )
 MIGRATIONS = Migrations("gateway")
 _FOR_POSTGRES = (

@@ -23,7 +23,7 @@ from gateway.store.database import Database, check_known
 from gateway.store.schema import MIGRATIONS, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 BUSY_MS = 5_000
@@ -32,6 +32,7 @@ SAFE_VERSION = (3, 51, 3)
 CHECKPOINT_PAGES = 1_000  # in the WAL; then what it holds goes into the file
 WAL_LIMIT_BYTES = 64 * 1024 * 1024  # what a reader kept from being emptied is cut to this afterwards
 LOOK_SECONDS = 0.25
+PAGES = 256  # of one step of a copy
 sqlite3: Any = utils.sqlite3  # type: ignore[attr-defined]  # pysqlite3 where it is installed
 _ROW_LOCKS = re.compile(r" FOR UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
 
@@ -136,6 +137,27 @@ class Sqlite(Database):
         except (StoreError, sqlite3.DatabaseError) as error:
             return [str(error)]
         return [line for row in rows if (line := str(next(iter(row.values())))) != "ok"]
+
+    def copy_to(self, path: Path, progress: Callable[[int, int], None]) -> None:
+        """Write a copy of everything committed to a file, some pages at a time; raise StoreError when that fails.
+
+        It is read through a connection of its own, in one snapshot: who writes meanwhile is not held up.
+        """
+        try:
+            with (
+                contextlib.closing(connect(self.path)) as source,
+                contextlib.closing(sqlite3.connect(str(path))) as copy,
+            ):
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                source.backup(copy, pages=PAGES, progress=lambda _status, left, whole: progress(left, whole))
+                source.execute("COMMIT")
+                copy.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}") from error
+
+    def count_on(self) -> None:
+        """Do nothing: a new number is one more than the largest that is there."""
 
     def close(self) -> None:
         """Close the connection; everything committed stays."""

@@ -17,6 +17,7 @@ from gateway.store.peers import Peers
 from gateway.store.postgres import Postgres
 from gateway.store.presence import FilePresence, PostgresPresence
 from gateway.store.relations import Relations
+from gateway.store.seal import seal_all
 from gateway.store.sqlite import Sqlite
 from gateway.store.statements import Statements
 from gateway.store.together import Together
@@ -37,6 +38,7 @@ class Store:
     def __init__(self, where: Path | str) -> None:
         """Open the database file, or the one behind a ``postgresql://`` URL; raise StoreError when that cannot be used."""
         self.database: Database = Postgres(where) if isinstance(where, str) else Sqlite(where)
+        seal_all(self.database)
         self.accounts = Accounts(self.database)
         self.apps = Apps(self.database)
         self.arrivals = Arrivals(self.database)

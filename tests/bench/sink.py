@@ -1,4 +1,4 @@
-"""Servers that take every delivery: one process, any address of 127/8 on one port, so that each is an origin of its own.
+"""Servers that take every delivery: one process, a thousand loopback addresses on one port, each an origin of its own.
 
 Prints its port when it listens. ``python sink.py [CERTIFICATE KEY]``; ends with its standard input.
 """
@@ -12,6 +12,7 @@ import sys
 
 ANSWER = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 END = b"\r\n\r\n"
+ADDRESSES = [f"127.0.{n // 250 + 1}.{n % 250 + 1}" for n in range(1_000)]
 
 
 class Sink(asyncio.Protocol):
@@ -42,11 +43,18 @@ async def main() -> None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(sys.argv[1], sys.argv[2])
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Sink, "0.0.0.0", 0, ssl=tls, backlog=4096)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    first = await loop.create_server(Sink, "127.0.0.1", 0, ssl=tls, backlog=4096)
+    port = first.sockets[0].getsockname()[1]
+    await loop.create_server(Sink, ADDRESSES, port, ssl=tls, backlog=64)
+    sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     ended = asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 64) or ended.set())
+
+    def look() -> None:
+        if not os.read(sys.stdin.fileno(), 64):
+            ended.set()
+
+    loop.add_reader(sys.stdin.fileno(), look)
     await ended.wait()
 
 

@@ -93,7 +93,7 @@ def test_rows_values_and_nothing(store: Store) -> None:
 
 def test_migrations_are_recorded(store: Store) -> None:
     """The names of what ran are kept, in order."""
-    assert store.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns"]
+    assert store.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns", "0005_seals"]
 
 
 def test_opening_again_migrates_nothing(store: Store, where: Path | str) -> None:
@@ -101,7 +101,7 @@ def test_opening_again_migrates_nothing(store: Store, where: Path | str) -> None
     put(store, "a")
     store.close()
     again = Store(where)
-    assert again.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns"]
+    assert again.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns", "0005_seals"]
     assert keys(again) == ["a"]
     again.close()
 
