@@ -15,21 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from peers.plain import Actor, keys_for
+from flows import crowd
 from world import Switchboard, account
 
 from gateway.activitypub.note import Draft
-from gateway.flows import discover, publish, revise
+from gateway.flows import publish, revise
 from gateway.jobs.worker import SHARE
-from gateway.signatures.request import SignedRequest
-from gateway.store.database import from_ms
 from gateway.store.jobs import BULK, OPEN, PEOPLE
 
 if TYPE_CHECKING:
     from world import World
 
-    from gateway.flows.kit import Kit
-    from gateway.flows.letter import Letter
     from gateway.store.jobs import Job
 
 pytestmark = pytest.mark.anyio
@@ -40,18 +36,9 @@ AT_ONCE = 60  # deliveries that one of two claims takes
 MOVES = (0, 0, 1, 5, 20, 60, 300)  # seconds
 
 
-def _answer(status: int, **headers: str) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(status, headers=named, stream=httpx.ByteStream(b""))
-
-
-def _unsigned(_kit: Kit, letter: Letter, inbox: str, _knock: object) -> SignedRequest:
-    return SignedRequest(method="POST", target=inbox, headers=(), body=letter.body)
-
-
 @pytest.fixture(autouse=True)
 def _quick_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.flows.deliver.signed", _unsigned)
+    crowd.without_signatures(monkeypatch)
 
 
 class Faulty(Switchboard):
@@ -72,9 +59,9 @@ class Faulty(Switchboard):
         await asyncio.sleep(0)
         match fault:
             case "error":
-                return _answer(self.chance.choice((500, 502, 503, 504, 408)))
+                return crowd.answer(self.chance.choice((500, 502, 503, 504, 408)))
             case "busy":
-                return _answer(429, retry_after=str(self.chance.randrange(600)))
+                return crowd.answer(429, retry_after=str(self.chance.randrange(600)))
             case "unreachable":
                 raise httpx.ConnectTimeout("nobody there")
             case "lost answer":
@@ -87,9 +74,9 @@ class Faulty(Switchboard):
                 status = await answer
                 if not status:
                     raise httpx.ReadTimeout("taken, and not said in time")
-                return _answer(status)
+                return crowd.answer(status)
         self._take(request)
-        return _answer(202)
+        return crowd.answer(202)
 
     def _draw(self) -> str:
         return self.chance.choice(("error", "error", "busy", "unreachable", "lost answer", "hangs"))
@@ -119,16 +106,6 @@ class Life:
         self.kit = self.home.kit
         self.alice = account(self.home)
         self.kit.store.database.run("PRAGMA synchronous=OFF")  # no power cut is part of this
-
-    def follow(self, peers: int) -> None:
-        """Let somebody on so many servers follow Alice."""
-        rsa, ed25519 = keys_for("somebody")
-        for number in range(peers):
-            someone = Actor(f"https://p{number}.example/users/f", "f", rsa, ed25519)
-            discover.keep_actor(self.kit, someone.document())
-            self.kit.store.relations.save_follow(
-                someone.id, self.alice.id, f"{someone.id}/follow", "accepted", self.world.clock.now()
-            )
 
     async def write(self, objects: int) -> list[str]:
         """Create, edit and delete so many posts, the deeds about all of them mixed, working in between."""
@@ -189,7 +166,7 @@ class Life:
         self.board.is_well = True
         await self._restart()
         while self.kit.store.jobs.count(*OPEN):
-            due = from_ms(self.kit.store.database.value("SELECT min(next) FROM turn"))
+            due = crowd.next_moment(self.kit)
             assert due is not None, "something is open, and nobody's turn comes"
             self.world.clock.forward(seconds=max(0.0, (due - self.world.clock.now()).total_seconds()))
             await self.home.worker.drain()
@@ -215,7 +192,7 @@ async def test_no_peer_gets_anything_out_of_order(world: World, peers: int, obje
     """Over faults of every kind no peer takes a Create or Update late, nor anything of a post after its Delete."""
     chance = random.Random(seed)
     life = Life(world, Faulty(chance), chance)
-    life.follow(peers)
+    crowd.gathered(life.kit, life.alice, [f"p{number}.example" for number in range(peers)])
     posts = await life.write(objects)
     faulty = +life.board.drawn
     await life.end()
