@@ -113,6 +113,12 @@ async def world(root: Path) -> AsyncIterator[World]:
         await made.close()
 
 
+def all_gone(gateway: Gateway) -> None:
+    """Give back what anybody has in hand, as the next process does when those who had it are gone."""
+    for owner in gateway.kit.store.jobs.owners():
+        gateway.kit.store.jobs.release(owner, died=gateway.kit.clock.now())
+
+
 def account(gateway: Gateway, name: str = "alice", preset: Preset = Preset.NOAI, **changes: Any) -> Account:
     """Make an account; ``changes`` are fields of it."""
     made = create_account(gateway.kit, name, preset=preset)

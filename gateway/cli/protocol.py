@@ -65,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _deaf = False  # what comes is not listened to any more; the answer in hand is the last
     _in_head = True
     _completed = False
+    _begun = False
     _head = 0
     _fields = 0
     _received = 0
@@ -110,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._wait(HEAD_SECONDS)
-        body, self._completed = self._received, False
+        body, self._completed, self._begun = self._received, False, False
         super().data_received(data)
         if self._in_head:
             # What came with the end of another request is counted from the next piece on.
@@ -118,7 +119,8 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head > MAX_HEAD:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HeadersTooLarge.code)
         else:
-            self._framing += max(0, len(data) - (self._received - body))
+            # Of a request that began in this piece nothing came before.
+            self._framing += max(0, len(data) - self._received + (0 if self._begun else body))
             if self._framing > MAX_HEAD + MAX_FRAMING + self._received:
                 self._refuse(HTTPStatus.BAD_REQUEST, BadInput.code)
 
@@ -126,6 +128,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Count afresh for every request of a connection."""
         super().on_message_begin()
         self._in_head, self._head, self._fields, self._received, self._framing = True, 0, 0, 0, 0
+        self._begun = True
 
     def on_url(self, url: bytes) -> None:
         """Take the request target, up to a length."""

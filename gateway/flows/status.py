@@ -29,5 +29,6 @@ def standing(kit: Kit) -> Mapping[str, Mapping[tuple[str, ...], float]]:
         },
         names.CIRCUITS: {(state,): count for state, count in circuits.items()},
         names.PEERS: {(): kit.store.peers.count()},
+        names.WAL_BYTES: {(): kit.store.database.log_bytes()},
         names.OBJECTS: {("ours",): ours, ("others",): others},
     }

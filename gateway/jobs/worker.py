@@ -97,7 +97,7 @@ class Worker:
         """Take back what others had in hand who are gone."""
         for owner in sorted(self._store.jobs.owners() - {self._owner}):
             if self._store.presence.is_gone(owner):
-                freed = self._store.jobs.release(owner)
+                freed = self._store.jobs.release(owner, died=self._clock.now())
                 log().info(FREED, owner=owner, jobs=freed)
 
     @property

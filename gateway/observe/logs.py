@@ -5,11 +5,11 @@ Values come from strangers: control characters are escaped, so that no line can 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-import orjson
 import structlog
 
 if TYPE_CHECKING:
@@ -27,21 +27,33 @@ def _defuse(_logger: object, _method: str, event: MutableMapping[str, object]) -
     return event
 
 
+class _Steady:
+    """Standard error, where a line that cannot be written (a full disk) is lost and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 class _Made:
     """The logger as it was set up last: made once, used for every line."""
 
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-def _as_json(value: object, **_: object) -> str:
-    return orjson.dumps(value, default=str).decode("utf-8")
-
-
 def configure(level: str) -> None:
     """Set up logging for the process: to stderr, from ``level`` on."""
     pretty = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(serializer=_as_json)
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
@@ -52,7 +64,7 @@ def configure(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Steady(sys.stderr)),  # type: ignore[arg-type]  # what it uses of a file
         cache_logger_on_first_use=False,
     )
     _Made.logger = structlog.get_logger().bind()

@@ -39,6 +39,7 @@ _GAUGES = {
         (names.CIRCUITS, ("state",)),
         (names.PEERS, ()),
         (names.OBJECTS, ("whose",)),
+        (names.WAL_BYTES, ()),
     )
 }
 

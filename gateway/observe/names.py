@@ -38,6 +38,7 @@ OLDEST_SECONDS = "gateway_oldest_due_seconds"
 CIRCUITS = "gateway_circuits"
 PEERS = "gateway_peers"
 OBJECTS = "gateway_objects"
+WAL_BYTES = "gateway_wal_bytes"
 
 METRICS = {
     ARRIVALS_TOTAL: "How many activities came, and what were they answered (status)?",
@@ -49,5 +50,6 @@ METRICS = {
     OLDEST_SECONDS: "For how long has the oldest job been due that nobody took up (pool)?",
     CIRCUITS: "How many peers do not answer, and how are they treated (state)?",
     PEERS: "How many other servers were met?",
+    WAL_BYTES: "How large is SQLite's log: does somebody keep it from being emptied?",
     OBJECTS: "How many objects are kept, ours and those of others (whose)?",
 }

@@ -114,7 +114,7 @@ class Database(ABC):
     def rows(self, sql: str, **values: Any) -> list[type_row]:
         """Return all rows of a query (or of RETURNING)."""
         self._note(sql)
-        return [dict(row) for row in self._run(sql, values).fetchall()]
+        return [dict(row) for row in self._fetch(sql, values)]
 
     def one(self, sql: str, **values: Any) -> type_row | None:
         """Return the first row, or None."""
@@ -141,6 +141,14 @@ class Database(ABC):
     @abstractmethod
     def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
         """Execute a statement and return its cursor; raise StoreError for what is nobody's defect."""
+
+    @abstractmethod
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Execute a statement and return all its rows; raise StoreError as ``_run`` does, also while they come."""
+
+    @abstractmethod
+    def log_bytes(self) -> int:
+        """Return how large the log of what is not in the tables yet is; 0 where the server keeps it."""
 
     @abstractmethod
     def _changes_elsewhere(self) -> int:

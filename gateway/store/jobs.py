@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=120)  # three knocks of 30 seconds fit in
 OPEN = ("waiting", "queued", "leased")
 NO_SHARE = 1_000_000
+MAX_DEATHS = 3  # of processes that had nothing but this in hand
 # Who waits: an arrival to be settled; somebody for one answer; many for the same post. In this order.
 ARRIVALS, PEOPLE, BULK = POOLS = (0, 1, 2)
 
@@ -103,6 +104,23 @@ class Jobs:
         """Hold the peer that a job is for."""
         if self._db.shares:
             self._hold_all(self._db.rows("SELECT pool, peer FROM job WHERE id = :id", id=job))
+
+    def _count_death(self, rows: Sequence[type_row], now: datetime) -> list[type_row]:
+        """Note who was alone in hand when a process died; set aside what was so too often, and return the others."""
+        if len(rows) != 1:
+            return list(rows)  # nobody knows which of them it was
+        dead = self._db.rows(
+            "UPDATE job SET deaths = deaths + 1, state = CASE WHEN deaths + 1 >= :most THEN 'dead' ELSE state END,"
+            " finished = CASE WHEN deaths + 1 >= :most THEN CAST(:now AS BIGINT) ELSE NULL END,"
+            " problem = CASE WHEN deaths + 1 >= :most THEN 'poison: the process died with it in hand' ELSE problem END"
+            " WHERE id = :id RETURNING state, lane, pool, peer",
+            most=MAX_DEATHS, now=to_ms(now), id=rows[0]["id"],
+        )  # fmt: skip
+        if dead[0]["state"] != "dead":
+            return list(rows)
+        self._promote(dead[0]["lane"])
+        self._settle_turns(dead[0]["pool"], dead[0]["peer"])
+        return []
 
     def _hold_all(self, rows: Sequence[type_row]) -> None:
         """Hold several peers, always in the same order: nobody waits for somebody who waits for them."""
@@ -230,7 +248,7 @@ class Jobs:
             " RETURNING id, pool, peer, lane",
             now=to_ms(now),
         )
-        self._put_back(rows, now)
+        self._put_back(self._count_death(rows, now), now)
 
     def _put_back(self, rows: Sequence[type_row], now: datetime | None = None) -> None:
         """Let what was in hand have its turn again; what a Delete behind it overtakes does not go out again."""
@@ -302,7 +320,7 @@ class Jobs:
             begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND begun = 1 LIMIT 1", lane=lane)
             rows = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
-                " AND state IN ('waiting', 'queued') AND (:verb = '' OR verb = :verb) RETURNING pool, peer, verb",
+                " AND state IN ('waiting', 'queued', 'leased') AND state <> 'leased' AND (:verb = '' OR verb = :verb) RETURNING pool, peer, verb",
                 lane=lane, now=to_ms(now), verb=verb or "",
             )  # fmt: skip
             if rows:
@@ -354,8 +372,8 @@ class Jobs:
         rows = self._db.rows("SELECT DISTINCT lease_owner FROM job WHERE state = 'leased'")
         return {row["lease_owner"] for row in rows}
 
-    def release(self, owner: str) -> int:
-        """Give back what somebody had in hand who is gone, or ends; return how much that was."""
+    def release(self, owner: str, died: datetime | None = None) -> int:
+        """Give back what somebody had in hand who ends, or who died before a moment; return how much that was."""
         with self._db.transaction():
             if self._db.shares:
                 self._hold_all(
@@ -368,7 +386,7 @@ class Jobs:
                 " RETURNING id, pool, peer, lane",
                 owner=owner,
             )
-            self._put_back(rows)
+            self._put_back(rows if died is None else self._count_death(rows, died))
             self._db.announce()
         return len(rows)
 

@@ -143,6 +143,14 @@ class Postgres(Database):
     def _execute(self, sql: str, values: Mapping[str, Any]) -> Any:
         return self._connection.execute(_with_marks(sql), values or None)
 
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        found: list[Any] = self._run(sql, values).fetchall()
+        return found
+
+    def log_bytes(self) -> int:
+        """Return 0: the server looks after its own log."""
+        return 0
+
     def _changes_elsewhere(self) -> int:
         """Return the second it is: what others write is seen within one."""
         return int(time.monotonic())

@@ -56,6 +56,8 @@ class Sqlite(Database):
                 self._writer = _WriterLock(path.with_name(f"{path.name}-writer"))
             with self._alone():
                 self._migrate()
+            found = path.stat()
+            self._place = (found.st_dev, found.st_ino)
         except (sqlite3.DatabaseError, OSError) as error:
             raise StoreError(f"{path}: {error}") from error
 
@@ -85,6 +87,7 @@ class Sqlite(Database):
             self._writer.give()
 
     def _begin(self) -> None:
+        self._check_place()
         if self._writer is not None:
             self._writer.take()
         try:
@@ -92,6 +95,15 @@ class Sqlite(Database):
         except BaseException:
             self._end()
             raise
+
+    def _check_place(self) -> None:
+        """Raise StoreError when the file at our path is not the one that is open: nobody would find what is written."""
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - asked for every transaction
+        except OSError as error:
+            raise StoreError(f"{self.path} is gone: {error}") from error
+        if (found.st_dev, found.st_ino) != self._place:
+            raise StoreError(f"{self.path} is not the file that was opened")
 
     def _commit(self) -> None:
         try:
@@ -111,16 +123,29 @@ class Sqlite(Database):
             self._writer.give()
 
     def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
+        return self._told(lambda: self._connection.execute(_without_row_locks(sql), values))
+
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        found: list[Any] = self._told(lambda: self._connection.execute(_without_row_locks(sql), values).fetchall())
+        return found
+
+    def _told(self, work: Callable[[], Any]) -> Any:
+        """Do something with the connection, and tell what fails as ours."""
         try:
             if self._writer is None or self._depth:
-                return self._connection.execute(_without_row_locks(sql), values)
+                return work()
             with self._alone():
-                return self._connection.execute(_without_row_locks(sql), values)
+                return work()
         except sqlite3.DatabaseError as error:
             # Disk full, locked for too long, read-only, a damaged file: nothing was written. The rest are our own defects.
             if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
                 raise StoreError(str(error)) from error
             raise
+
+    def log_bytes(self) -> int:
+        """Return the size of the WAL."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        return wal.stat().st_size if wal.exists() else 0
 
     def _changes_elsewhere(self) -> int:
         """Return the number that SQLite keeps of other connections' commits."""

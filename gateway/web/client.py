@@ -18,7 +18,7 @@ from gateway.activitypub.negotiation import is_activity_type
 from gateway.activitypub.note import MAX_ALT, attachment
 from gateway.activitypub.properties import ACTIVITY_JSON, text_of
 from gateway.carriers.jsonld_terms import combined_at_home
-from gateway.errors import BadInput, Text, TooLarge, UnsupportedMediaType
+from gateway.errors import BadInput, StoreError, Text, TooLarge, UnsupportedMediaType
 from gateway.flows import attach, client, look, stating
 from gateway.flows.grant import READ, WRITE
 from gateway.jsonld.strict import read_object
@@ -82,6 +82,8 @@ async def upload(request: Request) -> Response:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
         raise BadInput(f"multipart: {error!r}") from error
+    except OSError as error:  # a large file waits on disk, and that may be full
+        raise StoreError(f"upload: {error}") from error
     try:
         return await _uploaded(request, kit, account, form)
     finally:

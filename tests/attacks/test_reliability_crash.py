@@ -19,10 +19,11 @@ from attacks.faults_scene import cases_of, left_out
 from flows.keypool import pooled
 from flows.scenes import ALICE, follows
 from peers.plain import ACTIVITY_JSON
-from world import BASE, Switchboard, World, account
+from world import BASE, Switchboard, World, account, all_gone
 
 from gateway.flows.grant import create_token
 from gateway.jobs.worker import SHARE
+from gateway.store.sqlite import Sqlite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,6 +154,7 @@ async def _dies_at(root: Path, token: str, point: int) -> tuple[Life, Mortal]:
     peer = world.peer()
     home = world.gateway()
     database = home.kit.store.database
+    assert isinstance(database, Sqlite)
     database.run("PRAGMA synchronous=OFF")  # the machine does not die
     mortal = Mortal(database._connection, point)
     database._connection = mortal
@@ -176,7 +178,7 @@ async def _dies_at(root: Path, token: str, point: int) -> tuple[Life, Mortal]:
     life.home = world.gateway()
     world.board.mortal = None  # type: ignore[attr-defined]
     peer.inbox_status = 202
-    life.home.kit.store.jobs.release_all()  # as every start does
+    all_gone(life.home)  # as every start does
     await life.home.worker.drain()
     await life.arrive()
     for _ in range(4):

@@ -177,7 +177,6 @@ def _problem(answer: bytes) -> bytes:
     return status + body.split(b'"detail"')[0]
 
 
-@pytest.mark.xfail(strict=True, reason="gateway/cli/protocol.py: bytes of the body before count as framing of the next")
 def test_a_large_body_says_nothing_about_the_next_request(tmp_path: Path) -> None:
     """On a connection that is kept, a head that comes apart from its body is read, whatever the body before had."""
     with served(tmp_path) as gateway:

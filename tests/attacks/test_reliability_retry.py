@@ -14,7 +14,7 @@ from attacks.faults_scene import Builders, cases_of, fault_scene, left_out, perf
 from flows.keypool import pooled
 from flows.scenes import ALICE, arrives, follows, published
 from typer.testing import CliRunner
-from world import BASE
+from world import BASE, all_gone
 
 from gateway.cli.main import app
 from gateway.jobs.circuit import State
@@ -92,10 +92,10 @@ async def _circuit(scene: FaultScene) -> None:
     scene.world.clock.forward(seconds=1)
     assert len(_claimed(scene)) == 1
     assert _claimed(scene) == []
-    scene.home.kit.store.jobs.release_all()  # the process was killed with the probe in hand
+    all_gone(scene.home)  # the process was killed with the probe in hand
     assert len(_claimed(scene)) == 1
     assert _claimed(scene) == []
-    scene.home.kit.store.jobs.release_all()
+    all_gone(scene.home)
     await scene.world.drain()
     assert len(scene.front.tries) == tried + 1
     assert scene.state is State.OPEN
@@ -179,7 +179,6 @@ async def _command(scene: FaultScene, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.xfail(strict=True, reason="gateway/store/jobs.py: what kills the process is claimed again for ever")
 @pytest.mark.parametrize("how", ["start", "lease"])
 async def test_what_kills_the_process_is_set_aside(world: World, how: str) -> None:
     """REL-048: a job that was alone in hand at three deaths of the process is not claimed a fourth time."""
@@ -188,7 +187,7 @@ async def test_what_kills_the_process_is_set_aside(world: World, how: str) -> No
     for _ in range(3):
         assert len(_claimed(scene)) == 1
         if how == "start":
-            scene.home.kit.store.jobs.release_all()
+            all_gone(scene.home)
         else:
             world.clock.forward(minutes=3)
     assert _claimed(scene) == []

@@ -21,7 +21,7 @@ from world import BASE, snapshot
 
 from gateway.flows.status import standing
 from gateway.observe import metrics
-from gateway.store.database import sqlite3
+from gateway.store.sqlite import sqlite3
 from gateway.store.store import FILE
 
 if TYPE_CHECKING:
@@ -186,7 +186,6 @@ def _no_sync(root: Path) -> set[str]:
     return {"treat as fatal: no ack after a failed fsync", "process exits or read-only"}
 
 
-@pytest.mark.xfail(strict=True, reason="nothing notices that the file at the path is not the one that is open")
 @linux
 def test_a_database_that_is_gone_is_noticed(tmp_path: Path) -> None:
     """REL-018: when the database file is deleted while it is open, nothing more is promised, and the log says why."""
@@ -200,16 +199,8 @@ def test_a_database_that_is_gone_is_noticed(tmp_path: Path) -> None:
         assert FILE in here.complained()
 
 
-DEFECTS = {
-    "REL-012": "gateway/web/client.py: a full spool is a 500; gateway/observe/logs.py: a full log stops everything",
-    "REL-013": "gateway/store/database.py: what fails while rows are fetched is no StoreError, and a 500",
-}
-
-
 @linux
-@pytest.mark.parametrize(
-    "case_id", [pytest.param(one, marks=pytest.mark.xfail(strict=True, reason=DEFECTS[one])) for one in IN_PROCESSES]
-)
+@pytest.mark.parametrize("case_id", IN_PROCESSES)
 def test_storage_that_fails(tmp_path: Path, case_id: str) -> None:
     """What cannot be kept is not promised, and what was promised before stays."""
     assert IN_PROCESSES[case_id](tmp_path) == CASES[case_id].parts
@@ -221,7 +212,7 @@ def test_storage_that_fails(tmp_path: Path, case_id: str) -> None:
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.flows.kit.generate", pooled)
-    monkeypatch.setattr("gateway.store.database.BUSY_MS", 100)
+    monkeypatch.setattr("gateway.store.sqlite.BUSY_MS", 100)
 
 
 def _other(scene: FaultScene) -> Any:
@@ -282,7 +273,6 @@ async def test_the_log_is_used_again_after_a_long_reader(world: World) -> None:
     assert _written(scene, 600) <= grown + 10 * 65_536
 
 
-@pytest.mark.xfail(strict=True, reason="neither a number in /metrics nor a line of the log tells of it")
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_quick")
 async def test_a_log_that_grows_is_told(world: World) -> None:

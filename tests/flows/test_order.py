@@ -159,7 +159,8 @@ class Life:
         await asyncio.gather(*self.running, return_exceptions=True)
         self.running.clear()
         self.board.hanging.clear()
-        self.kit.store.jobs.release_all()
+        for owner in self.kit.store.jobs.owners():
+            self.kit.store.jobs.release(owner)
 
     async def end(self) -> None:
         """Let everybody be well, and time pass, until nothing is left to do."""

@@ -88,10 +88,3 @@ def test_the_table_has_a_line_a_scenario() -> None:
     lines = table([(plan, small) for plan in plans]).splitlines()
     assert len(lines) == len(plans) + 2
     assert len({line.count("|") for line in lines}) == 1
-
-
-@pytest.mark.xfail(strict=True, reason="five tries that time out take twelve minutes or more; a circuit counts ten")
-def test_circuits_of_slow_peers_open() -> None:
-    """Peers that let every delivery time out are left alone after a while, however many they are."""
-    slow = simulate(Plan(followers=60_000, peers=12_000, health=Health.SLOW, posts_per_day=24, hours=1.0, drain=1.0))
-    assert slow.circuits >= slow.reached / 3 * 0.9
