@@ -233,18 +233,8 @@ class Courier:
 
     async def _dial(self, origin: Origin) -> _Line:
         """Connect to an address that the guard permits; raise RemoteUnreachable."""
-        loop = asyncio.get_running_loop()
-        tls, name = (self._tls, origin.host) if origin.scheme == "https" else (None, None)
-        problem: Exception | None = None
-        for address in await self._backend.checked(origin.host, origin.port):
-            try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    _, line = await loop.create_connection(_Line, address, origin.port, ssl=tls, server_hostname=name)
-            except (OSError, TimeoutError) as error:  # TLS errors are OSErrors, too
-                problem = error
-            else:
-                return line
-        raise RemoteUnreachable(f"{origin}: {problem or 'no answer'}")
+        tls = self._tls if origin.scheme == "https" else None
+        return await self._backend.open(_Line, origin.host, origin.port, CONNECT_SECONDS, tls)
 
     async def close(self) -> None:
         """Hang up everywhere."""

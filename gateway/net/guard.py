@@ -13,7 +13,7 @@ import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpcore
 
@@ -21,7 +21,7 @@ from gateway.errors import AddressRefused, RemoteUnreachable
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 MAX_ADDRESSES = 64  # every answer is checked; a name with more is no server
 MAX_DIALLED = 2  # of each family, as Mastodon does
@@ -75,6 +75,7 @@ class Meter:
             raise httpcore.ReadError("more bytes than the answer may have")
 
 
+Line = TypeVar("Line", bound=asyncio.Protocol)
 METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
@@ -191,6 +192,15 @@ class GuardedStream(httpcore.AsyncNetworkStream):
         return self._inner.get_extra_info(info)
 
 
+async def dial(
+    factory: Callable[[], Line], address: str, port: int, tls: ssl.SSLContext | None, name: str | None
+) -> Line:
+    """Connect to an address that was judged; under TLS to whoever proves to be ``name``."""
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(factory, address, port, ssl=tls, server_hostname=name)
+    return line
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves once, checks every address, dials a checked one: what was judged is what is connected."""
 
@@ -221,6 +231,19 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                         problem = error
         except TimeoutError as error:
             problem = problem or error
+        raise RemoteUnreachable(f"{host}: {str(problem or '') or 'no answer'}")
+
+    async def open(
+        self, factory: Callable[[], Line], host: str, port: int, timeout: float, tls: ssl.SSLContext | None = None  # noqa: ASYNC109 - as connect_tcp
+    ) -> Line:  # fmt: skip
+        """Connect a protocol of asyncio's to a checked address, ``timeout`` seconds for each that is tried."""
+        problem: Exception | None = None
+        for address in await self.checked(host, port):
+            try:
+                async with asyncio.timeout(timeout):
+                    return await dial(factory, address, port, tls, host if tls is not None else None)
+            except (OSError, TimeoutError) as error:  # what TLS finds is an OSError, too
+                problem = error
         raise RemoteUnreachable(f"{host}: {str(problem or '') or 'no answer'}")
 
     async def checked(self, host: str, port: int) -> Sequence[str]:

@@ -89,6 +89,7 @@ ROUTES = [
     Route("/about/federation", pages.federation),
     Route("/about/security", pages.security),
     Route("/about/software", pages.software),
+    Route("/about/sizing", pages.sizing),
     Route("/about/developers", pages.developers),
     Route("/problems/{code}", pages.problem),
     Route("/tags/{tag}", pages.tag),

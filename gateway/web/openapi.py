@@ -139,6 +139,7 @@ ABOUT: Mapping[tuple[str, str], About] = {
     ("GET", "/about/federation"): _HTML,
     ("GET", "/about/security"): _HTML,
     ("GET", "/about/software"): _HTML,
+    ("GET", "/about/sizing"): _HTML,
     ("GET", "/about/developers"): _HTML,
     ("GET", "/problems/{code}"): _HTML,
     ("GET", "/tags/{tag}"): _HTML,

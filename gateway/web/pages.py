@@ -138,6 +138,20 @@ async def security(request: Request) -> Response:
     return page(request, "security.html", {"settings": kit_of(request).settings})
 
 
+# Of tests/bench/simulation.py: followers, servers, seconds until 95 % of the well ones have it, longest queue.
+_SIZES = (
+    ("1,000", "609", "6 s", "6 s", "6 s", "812"),
+    ("10,000", "3,668", "29 s", "29 s", "71 s", "4,891"),
+    ("100,000", "16,087", "29 s", "34 s", "373 s", "21,449"),
+    ("1,000,000", "29,685", "29 s", "58 s", "858 s", "39,580"),
+)
+
+
+async def sizing(request: Request) -> Response:
+    """Show an admin what one process does, and what many followers need."""
+    return page(request, "sizing.html", {"rows": _SIZES})
+
+
 async def software(request: Request) -> Response:
     """Show how a community's own software publishes here."""
     client = (PAGES / "client.py.txt").read_text("utf-8")

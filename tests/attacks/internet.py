@@ -196,6 +196,7 @@ class Internet:
         """Let this be the network of everything opened inside: lookups and connections come here, and are counted."""
         dial = httpcore.AnyIOBackend.connect_tcp
         try_to = guard.GuardedBackend.connect_tcp
+        line, open_to = guard.dial, guard.GuardedBackend.open
         get, send = Client.get, Client.send
 
         async def dialled(backend: Any, host: str, port: int, *rest: Any, **more: Any) -> Any:
@@ -211,6 +212,17 @@ class Internet:
             self.tried.append(host)
             return await try_to(backend, host, port, *rest, **more)
 
+        async def lined(factory: Any, host: str, port: int, *rest: Any) -> Any:
+            self.dialled.append((host, port))
+            way = self.way_to(host, port)
+            if way is None:
+                raise ConnectionRefusedError(f"nobody listens at {host} {port}")
+            return await line(factory, "127.0.0.1", way, *rest)
+
+        async def opened(backend: Any, factory: Any, host: str, *rest: Any, **more: Any) -> Any:
+            self.tried.append(host)
+            return await open_to(backend, factory, host, *rest, **more)
+
         async def got(this: Client, url: str, *, purpose: Purpose, **more: Any) -> Any:
             self.calls.append((purpose.name, url))
             return await get(this, url, purpose=purpose, **more)
@@ -223,6 +235,8 @@ class Internet:
             patch.setattr(guard, "SystemResolver", lambda: self)
             patch.setattr(httpcore.AnyIOBackend, "connect_tcp", dialled)
             patch.setattr(guard.GuardedBackend, "connect_tcp", tried)
+            patch.setattr(guard, "dial", lined)
+            patch.setattr(guard.GuardedBackend, "open", opened)
             patch.setattr(Client, "get", got)
             patch.setattr(Client, "send", sent)
             yield

@@ -1,29 +1,38 @@
-"""Speed as ratios, measured side by side in one run (``make bench``): medians of CPU time a piece.
+"""Speed as ratios, measured side by side in one run (``make bench``): medians of three interleaved rounds.
 
-V is what one RSA-2048 verification costs with ``cryptography``, S one signature. Absolute figures differ
-from machine to machine; the ratios are what to compare.
+V is what one RSA-2048 verification costs with ``cryptography``, S one signature. Absolute figures differ from machine
+to machine; the ratios are what to compare. ``--rounds N``, ``--quick`` (fewer pieces), ``--gate`` (fail below 80 % of a
+goal).
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from world import BASE, account
+import postgres
+from bench import fedify_side, inbox, report, served
+from bench.fanout import fan_out
+from interop.fedify_peer import ToolMissing
+from world import BASE, START
 from world import world as make_world
 
 from gateway.jsonld import strict
 from gateway.observe import logs
 from gateway.signatures import cavage, message, verify
 from gateway.signatures.owner import ListedKey
+from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +41,8 @@ if TYPE_CHECKING:
 
     from gateway.signatures.request import SignedRequest
 
-REPEATS = 5
 PIECES = 400
-INBOX_PIECES = 320
-AT_ONCE = 32
+RESULTS = Path("bench-results")
 
 
 def cpu_microseconds(work: Callable[[], object], pieces: int = PIECES) -> float:
@@ -46,13 +53,8 @@ def cpu_microseconds(work: Callable[[], object], pieces: int = PIECES) -> float:
     return (time.process_time() - started) / pieces * 1e6
 
 
-def median_of(measure: Callable[[], float]) -> float:
-    """Return the median of several rounds."""
-    return statistics.median(measure() for _ in range(REPEATS))
-
-
 def parts(peer: PlainPeer, note: bytes) -> dict[str, float]:
-    """Measure each part on its own, interleaved with V and S."""
+    """Measure V, S and what a signature or a document costs by itself."""
     rsa, signature = peer.me.rsa, peer.me.rsa.sign(note)
     listed = ListedKey(id=peer.me.key_id, owner=peer.me.id, public=rsa.public)
     old = peer.signed(f"{BASE}/inbox", note, scheme="cavage")
@@ -71,52 +73,114 @@ def parts(peer: PlainPeer, note: bytes) -> dict[str, float]:
         "strict JSON reader": lambda: strict.read(note),
         "json.loads": lambda: json.loads(note),
     }
-    rounds = [{name: cpu_microseconds(work) for name, work in works.items()} for _ in range(REPEATS)]
-    return {name: statistics.median(one[name] for one in rounds) for name in works}
+    return {name: cpu_microseconds(work) for name, work in works.items()}
 
 
-async def inbox(root: Path, at_once: int) -> float:
-    """Return CPU microseconds an activity that is verified, judged and durable before its 202 (over ASGI)."""
-    async with make_world(root) as world:
-        account(world.gateway(limit_network=0, limit_peer=0))
-        peer = world.peer()
-        requests = [
-            peer.signed(f"{BASE}/inbox", json.dumps(peer.activity("Create", peer.note(f"number {n}"))).encode())
-            for n in range(INBOX_PIECES + 1)
-        ]
-        await peer.send(requests[0])
-        async with world.client() as client:
+def queue(folder: Path, jobs: int, beside: int = 0) -> float:
+    """Return CPU microseconds a job: added, claimed and finished a hundred at a time, beside so many others."""
+    folder.mkdir()
+    store, later = Store(folder / FILE), START + timedelta(days=1)
+    with store.transaction():
+        for number in range(beside):
+            store.jobs.add("deliver", {}, lane=f"o{number}", peer=f"https://o{number % 1000}.example", due=later)
+    started = time.process_time()
+    for first in range(0, jobs, 100):
+        with store.transaction():
+            for number in range(first, first + 100):
+                store.jobs.add(
+                    "deliver", {"n": 1}, lane=f"l{number}", peer=f"https://p{number % 20}.example", due=START
+                )
+        claimed = store.jobs.claim("me", START, 100)
+        with store.transaction():
+            for job in claimed:
+                store.jobs.finish(job.id, START, status=202)
+    spent = time.process_time() - started
+    assert store.jobs.count("done") == jobs
+    store.close()
+    return spent / jobs * 1e6
 
-            async def send(request: SignedRequest) -> None:
-                answer = await client.post(request.target, headers=list(request.headers), content=request.body)
-                assert answer.status_code == 202
 
-            started = time.process_time()
-            for first in range(1, len(requests), at_once):
-                await asyncio.gather(*map(send, requests[first : first + at_once]))
-            return (time.process_time() - started) / INBOX_PIECES * 1e6
+def on_postgres(folder: Path, count: int) -> dict[str, float]:
+    """Return the cost of an activity with one process on a PostgreSQL, and with two at the same time."""
+    folder.mkdir()
+    secret = folder / "secret"
+    with postgres.running() as server:
+        found = []
+        for number, processes in enumerate((1, 2)):
+            url = server.make(f"gw{number}")
+            asyncio.run(inbox.costs(folder / f"made{number}", 1, database_url=url, secret_file=secret))
+            command = [sys.executable, inbox.__file__, url, str(count), str(secret)]
+            running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(processes)]
+            found.append(statistics.fmean(float(one.communicate()[0]) for one in running))
+            assert all(one.returncode == 0 for one in running)
+    return {"PostgreSQL: 1 process": found[0], "PostgreSQL: 2 processes, of 1": found[1] / found[0]}
 
 
-def main() -> None:
-    """Measure and print a Markdown table."""
-    logs.configure("error")
-    with tempfile.TemporaryDirectory() as root:
-        peer, note = asyncio.run(_prepared(Path(root)))
-        found = parts(peer, note)
-        for at_once in (1, AT_ONCE):
-            name = f"inbox: verified, judged, durable (SQLite FULL, over ASGI), {at_once} at a time"
-            found[name] = asyncio.run(inbox(Path(root) / f"inbox{at_once}", at_once))
-    verify_cost, sign_cost = found["V: RSA-2048 verify"], found["S: RSA-2048 sign"]
-    print("| what | CPU us | of V | of S |\n|---|---:|---:|---:|")
-    for name, cost in found.items():
-        print(f"| {name} | {cost:.1f} | {cost / verify_cost:.2f} | {cost / sign_cost:.2f} |")
+def one_round(folder: Path, *, quick: bool) -> dict[str, float]:
+    """Measure everything once."""
+    count = 400 if quick else 2_000
+    peer, note = asyncio.run(_prepared(folder / "parts"))
+    found = parts(peer, note)
+    new, known = asyncio.run(inbox.costs(folder / "inbox", count))
+    found["inbox: durable before 202, actors met first (keys fetched)"] = new
+    found["inbox: durable before 202, known actors"] = known
+    found["inbox: the same, one at a time"] = asyncio.run(inbox.costs(folder / "single", count // 4, at_once=1))[1]
+    first, kept = fan_out(folder / "http")
+    found |= {"fan-out: new connections": first.whole, "fan-out: kept connections": kept.whole,
+              "fan-out: of it queueing": kept.queued}  # fmt: skip
+    first, kept = fan_out(folder / "https", tls=True)
+    found |= {"fan-out: new TLS connections": first.whole, "fan-out: kept TLS connections": kept.whole}
+    found["queue: add, claim, finish"] = queue(folder / "queue", count)
+    found["queue: the same beside 20,000 others"] = queue(folder / "beside", count, 20_000)
+    found |= served.whole(folder / "served", count)
+    found |= on_postgres(folder / "postgres", count)
+    found |= _fedify(count)
+    return found
+
+
+def _fedify(count: int) -> dict[str, float]:
+    """Measure Fedify on the same kind of requests, where Node is."""
+    try:
+        with fedify_side.actors_served() as neighbours:
+            first = fedify_side.signed_requests(neighbours, fedify_side.ACTORS)
+            more = fedify_side.signed_requests(neighbours, count, first=fedify_side.ACTORS)
+            received = fedify_side.receiver_cost(more, warm_up=first)
+        return {
+            "Fedify: receive, keys known": received,
+            "Fedify: send, immediate": fedify_side.sender_cost(fedify_side.INBOXES, "immediate"),
+            "Fedify: send, queue": fedify_side.sender_cost(fedify_side.INBOXES, "queue"),
+        }
+    except ToolMissing as error:
+        sys.stderr.write(f"Fedify is left out: {error}\n")
+        return {}
 
 
 async def _prepared(root: Path) -> tuple[PlainPeer, bytes]:
-    async with make_world(root / "parts") as world:
+    async with make_world(root) as world:
         peer = world.peer()
-        note = peer.activity("Create", peer.note("x" * 1200))
-        return peer, json.dumps(note).encode()
+        return peer, json.dumps(peer.activity("Create", peer.note("x" * 1200))).encode()
+
+
+def main() -> None:
+    """Measure, print the table, write the files; with ``--gate`` fail when a goal is missed by far."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--gate", action="store_true")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    logs.configure("error")
+    rounds = []
+    for number in range(given.rounds):
+        sys.stderr.write(f"round {number + 1} of {given.rounds}\n")
+        with tempfile.TemporaryDirectory() as folder:
+            rounds.append(one_round(Path(folder), quick=given.quick))
+    found = {name: statistics.median(one[name] for one in rounds if name in one) for name in rounds[0]}
+    report.write(given.out, rounds, found)
+    sys.stdout.write(report.table(found))
+    missed = [goal.name for goal in report.goals(found) if not goal.holds]
+    if given.gate and missed:
+        sys.exit(f"below {report.GATE:.0%} of the goal: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.cli.output import Run
 from gateway.preferences import PRESETS, Preset
-from gateway.store.database import Database
 from gateway.store.jobs import ARRIVALS
 from gateway.store.relations import Report
+from gateway.store.sqlite import Sqlite
 
 if TYPE_CHECKING:
     from cli.conftest import Shell
@@ -265,8 +265,8 @@ def test_check_says_how_to_mend(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GATEWAY_BASE_URL", "http://gw.example")
     shell.run("check")
     (shell.data / "secret.key").chmod(0o644)
-    monkeypatch.setattr(Database, "engine", staticmethod(lambda: ("SQLite 3.1", False)))
-    monkeypatch.setattr(Database, "damage", lambda _self: ["page 7 is torn"])
+    monkeypatch.setattr(Sqlite, "engine", lambda _self: ("SQLite 3.1", False))
+    monkeypatch.setattr(Sqlite, "damage", lambda _self, *, thorough=False: ["page 7 is torn"])
     result = shell.run("check", "--json")
     assert result.exit_code == 1
     rows = {row["check"]: row for row in json.loads(result.stdout)}

@@ -85,6 +85,7 @@ def script(shell: Shell) -> list[tuple[str, ...]]:
         ("explain", post, "--use", "train-gen"), ("lookup", f"{peer.base}/notes/1"), ("inspect", post),
         ("verify", captured(shell, peer)),
         ("post", "delete", post), ("account", "delete", "carol", "--yes"),
+        ("db", "backup", str(shell.data / "copy")), ("db", "restore", str(shell.data / "copy"), "--yes"),
     ]  # fmt: skip
 
 

@@ -191,6 +191,7 @@ def scenario(shell: Shell) -> list[tuple[str, ...]]:
         ("peers", "refuse", "other.example"), ("peers", "show", "other.example"), ("peers", "list"),
         ("peers", "clear", "peer.example"), ("peers", "show", "peer.example"),
         ("token", "revoke", token), ("post", "delete", post), ("account", "delete", "carol", "--yes"),
+        ("db", "backup", str(shell.data / "copy")), ("db", "restore", str(shell.data / "copy"), "--yes"),
     ]  # fmt: skip
 
 

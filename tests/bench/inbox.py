@@ -1,0 +1,101 @@
+"""What one activity costs at the inbox: verified, judged and durable before its 202; over ASGI, in this process.
+
+``python inbox.py DATABASE_URL COUNT`` prints the CPU microseconds of one process beside others on one PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from peers import plain
+from world import BASE, account
+from world import world as make_world
+
+from gateway.observe import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peers.plain import PlainPeer
+
+    from gateway.signatures.request import SignedRequest
+
+ACTORS = 1_000
+AT_ONCE = 32
+
+
+def signed(peer: PlainPeer, count: int, first: int, actors: int = ACTORS) -> list[SignedRequest]:
+    """Return signed Create(Note)s of many actors, which share their keys because making keys is slow."""
+    made = []
+    for number in range(first, first + count):
+        name = f"u{number % actors}"
+        plain._KEYS[f"{peer.base}/users/{name}"] = plain.keys_for(peer.me.id)
+        actor = peer.actor(name)
+        document = peer.activity("Create", peer.note(f"{'x' * 1200}", actor=actor), actor)
+        document["id"] = f"{peer.base}/activities/{number}-{time.time_ns()}"
+        made.append(peer.signed(f"{BASE}/inbox", json.dumps(document).encode(), actor))
+    return made
+
+
+async def _post(app: Any, request: SignedRequest) -> None:
+    """Hand one request to the application and want its 202."""
+    body = [{"type": "http.request", "body": request.body, "more_body": False}]
+    told: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return body.pop() if body else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            told.append(message["status"])
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "https",
+        "path": "/inbox", "raw_path": b"/inbox", "query_string": b"", "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in request.headers],
+        "client": ("127.0.0.9", 1234), "server": ("gw.example", 443),
+    }  # fmt: skip
+    await app(scope, receive, send)
+    assert told == [202], told
+
+
+async def _measured(app: Any, requests: Sequence[SignedRequest], at_once: int) -> float:
+    gc.collect()
+    started = time.process_time()
+    for first in range(0, len(requests), at_once):
+        await asyncio.gather(*(_post(app, one) for one in requests[first : first + at_once]))
+    return (time.process_time() - started) / len(requests) * 1e6
+
+
+async def costs(root: Path, count: int, at_once: int = AT_ONCE, **settings: Any) -> tuple[float, float]:
+    """Return CPU microseconds an activity: of actors met for the first time (their keys fetched), of known ones."""
+    async with make_world(root) as world:
+        account(world.gateway(limit_network=0, limit_peer=0, limit_peer_mebibytes=0, **settings))
+        peer = world.peer()
+        app = world.board.apps["gw.example"]
+        known = signed(peer, min(count, ACTORS), 0)
+        new = await _measured(app, known, 8)
+        return new, await _measured(app, signed(peer, count, len(known)), at_once)
+
+
+def main() -> None:
+    """Measure on a PostgreSQL, when told to go."""
+    logs.configure("error")
+    url, count = sys.argv[1], int(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        secret = Path(sys.argv[3])
+        _, known = asyncio.run(costs(Path(folder), count, database_url=url, secret_file=secret))
+    sys.stdout.write(f"{known}\n")
+
+
+if __name__ == "__main__":
+    main()

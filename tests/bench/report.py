@@ -1,0 +1,111 @@
+"""The figures as a table, as JSON, and as bars: medians, with the ratios that compare between machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+GATE = 0.8  # of a goal; below it ``make test-long`` fails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A ratio that is to be reached: ``found`` at least ``wanted`` (or at most, for what should be small)."""
+
+    name: str
+    wanted: float
+    found: float
+    at_most: bool = False
+
+    @property
+    def share(self) -> float:
+        """Return how much of the goal is reached; 1 is all of it."""
+        return self.wanted / self.found if self.at_most else self.found / self.wanted
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether the goal is reached as far as the gate demands."""
+        return self.share >= GATE
+
+
+def goals(found: Mapping[str, float]) -> list[Goal]:
+    """Return what is wanted beside what was found; what was not measured is left out."""
+    verify, sign = found["V: RSA-2048 verify"], found["S: RSA-2048 sign"]
+    made: list[Goal] = []
+
+    def add(name: str, wanted: float, top: float, key: str, *, at_most: bool = False) -> None:
+        if found.get(key):
+            value = found[key] if at_most else top / found[key]
+            made.append(Goal(name=name, wanted=wanted, found=value, at_most=at_most))
+
+    add("inbox, known actors, in V", 0.09, verify, "inbox: durable before 202, known actors")
+    add("fan-out, kept connections, in S", 0.6, sign, "fan-out: kept connections")
+    add("queue, CPU us a job", 30.0, 0.0, "queue: add, claim, finish", at_most=True)
+    add("inbox p99 at 70 % load, ms", 10.0, 0.0, "p99 ms", at_most=True)
+    add("memory of a worker, MiB", 180.0, 0.0, "RSS MiB", at_most=True)
+    add("CPU with 2 processes, of 1 (PostgreSQL)", 1.18, 0.0, "PostgreSQL: 2 processes, of 1", at_most=True)
+    for name, wanted, ours, theirs in (
+        ("inbox, of Fedify's", 10.0, "inbox until settled, a process of its own", "Fedify: receive, keys known"),
+        ("sending, of Fedify's immediate", 4.0, "fan-out: kept connections", "Fedify: send, immediate"),
+        ("sending, of Fedify's queue", 6.0, "fan-out: kept connections", "Fedify: send, queue"),
+    ):
+        if ours in found and theirs in found:
+            made.append(Goal(name=name, wanted=wanted, found=found[theirs] / found[ours]))
+    return made
+
+
+def table(found: Mapping[str, float]) -> str:
+    """Return Markdown: every figure with its ratios, and the goals."""
+    verify, sign = found["V: RSA-2048 verify"], found["S: RSA-2048 sign"]
+    lines = ["| what | CPU us | of V | of S |", "|---|---:|---:|---:|"]
+    for name, cost in found.items():
+        if any(name.endswith(unit) for unit in (" ms", " MiB", ", of 1")):
+            lines.append(f"| {name} | {cost:.2f} | | |")
+        else:
+            lines.append(f"| {name} | {cost:.1f} | {cost / verify:.2f} | {cost / sign:.2f} |")
+    lines += ["", "| goal | wanted | found | |", "|---|---:|---:|---|"]
+    for goal in goals(found):
+        sense = "<=" if goal.at_most else ">="
+        lines.append(f"| {goal.name} | {sense} {goal.wanted:g} | {goal.found:.3g} | {goal.share:.0%} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, rounds: Sequence[Mapping[str, float]], found: Mapping[str, float]) -> None:
+    """Write ``bench.md``, ``bench.json`` and ``bench.png``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.md").write_text(table(found), "utf-8")
+    document = {
+        "medians": dict(found),
+        "rounds": [dict(one) for one in rounds],
+        "goals": [asdict(g) for g in goals(found)],
+    }
+    (folder / "bench.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    _plot(folder / "bench.png", found)
+
+
+def _plot(path: Path, found: Mapping[str, float]) -> None:
+    """Draw the costs in V and how much of each goal is reached."""
+    verify = found["V: RSA-2048 verify"]
+    costs = {name: cost / verify for name, cost in found.items() if not name.endswith((" ms", " MiB", ", of 1"))}
+    reached = goals(found)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(15, 0.35 * len(costs) + 2), layout="constrained")
+    left.barh(list(costs), list(costs.values()))
+    left.set_xscale("log")
+    left.invert_yaxis()
+    left.set_xlabel("CPU, in RSA-2048 verifications")
+    right.barh([goal.name for goal in reached], [100 * goal.share for goal in reached])
+    right.axvline(100, color="black")
+    right.invert_yaxis()
+    right.set_xlabel("per cent of the goal")
+    figure.savefig(path, dpi=110)
