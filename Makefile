@@ -53,6 +53,7 @@ test: lint
 
 test-long: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python tests/bench/run.py --gate
 
 mutation: $(VENV)/dev.stamp
 	rm -rf mutants

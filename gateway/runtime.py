@@ -8,6 +8,7 @@ import fcntl
 import functools
 import importlib.resources
 import os
+import secrets
 import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,8 +33,11 @@ from gateway.net.courier import Courier
 from gateway.net.guard import AddressPolicy, GuardedBackend
 from gateway.net.soft import Soft
 from gateway.net.transport import OriginTransport
+from gateway.observe.logs import log
+from gateway.observe.names import FAULT
 from gateway.preferences import NOTHING
 from gateway.store.accounts import Account
+from gateway.store.sqlite import Sqlite
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -49,6 +53,7 @@ FAILED_FETCH_SECONDS = 300.0
 REFETCH_SECONDS = 600.0
 FORWARDED_SECONDS = 3600.0
 SOFT_CAP = 10_000
+CHECKED_AT_ONCE = 128 * 1024 * 1024  # bytes of database; about a second
 FORGOTTEN = timedelta(days=90)  # actors and origins that were met once
 TROUBLE_LIFE = timedelta(days=8)  # after a peer's last failure
 REMEMBERED = timedelta(days=366)  # ids of arrivals: whatever is proven is not older than a year
@@ -63,6 +68,7 @@ class Gateway:
     worker: Worker
     _lock: Lock | None = None
     _pruner: asyncio.Task[None] | None = None
+    _checking: asyncio.Task[None] | None = None
 
     async def start(self, *, is_worker: bool = False) -> None:
         """Begin to work off jobs; only one gateway may serve a data directory, however many workers that has.
@@ -73,6 +79,7 @@ class Gateway:
         _check_closed(settings.secret_path)
         if not is_worker and not settings.database_url:
             self._lock = Lock(settings.data / LOCK)
+            self.check_file()
         self.kit.store.checkpoint_beside()
         self._pruner = asyncio.create_task(self._prune_for_ever())
         self.worker.start()
@@ -84,6 +91,15 @@ class Gateway:
                 if self.kit.store.presence.leads("prune"):
                     self.prune()
             await asyncio.sleep(PRUNE_SECONDS)
+
+    def check_file(self) -> None:
+        """Raise StoreError for a damaged database file; a large one is checked beside the work, and told in the log."""
+        database = self.kit.store.database
+        if (self.kit.settings.data / FILE).stat().st_size <= CHECKED_AT_ONCE:
+            if damage := database.damage():
+                raise StoreError(f"the database is damaged: {damage[0]}. Restore a backup: gateway db restore FILE")
+            return
+        self._checking = asyncio.create_task(asyncio.to_thread(_check_beside, self.kit.settings.data / FILE))
 
     def prune(self) -> None:
         """Remove what is older than its retention, and what was begun and never finished."""
@@ -128,6 +144,13 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         """Close everything."""
         await self.close()
+
+
+def _check_beside(path: Path) -> None:
+    """Look for damage through a connection of its own, and tell."""
+    with contextlib.suppress(StoreError), contextlib.closing(Sqlite(path)) as database:
+        for line in database.damage():
+            log().error(FAULT, where="database", problem=line, mend="gateway db restore")
 
 
 class Lock:
@@ -189,6 +212,7 @@ def open_gateway(
     handlers = {name: functools.partial(flow, kit) for name, flow in flows.items()}
     worker = Worker(store, clock, handlers, bell)
     _instance_account(kit)
+    kit.files.mark(kit.store.meta.first("media_mark", secrets.token_hex(16)))
     return Gateway(kit=kit, worker=worker)
 
 

@@ -62,6 +62,12 @@ async def _opened(settings: Settings) -> list[dict[str, Any]]:
                 _row("instance key", ok=bool(kit.keyring.get(kit.instance_actor)), found="opens with the secret file"),
                 _row("contexts", ok=True, found=f"{len(kit.contexts.documents)} pinned JSON-LD contexts"),
                 _row(
+                    "media",
+                    kit.files.is_marked(kit.store.meta.get("media_mark") or ""),
+                    str(settings.data / "media"),
+                    "another community's directory, or not the one that the other processes use: share one",
+                ),
+                _row(
                     "queue", ok=True, found=f"{kit.store.jobs.count()} waiting, {kit.store.jobs.count('dead')} given up"
                 ),
             ]

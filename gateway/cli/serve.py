@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import resource
 import signal
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 2  # for requests in hand; with the worker's own, Ctrl-C takes less than five
 PATIENT_SECONDS = 7.0  # for deliveries in hand after SIGTERM; all in all less than ten
 BACKLOG = 1024
+COLLECTOR = (20_000, 20, 20)
 MAX_FILES = 65_536
 DEFAULT_BASE = Settings.model_fields["base_url"].default
 
@@ -87,6 +89,7 @@ async def _serving(gateway: Gateway, metrics_address: str, *, is_worker: bool = 
         await gateway.start(is_worker=is_worker)
         if metrics_address:
             numbers = await _serve_metrics(gateway, metrics_address)
+        _collect_less_often()
         logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
         yield server
     finally:
@@ -147,6 +150,13 @@ async def _serve_metrics(gateway: Gateway, address: str) -> asyncio.Server:
         return await loop.create_server(lambda: BoundedProtocol(config, state, {}), host.strip("[]"), int(port))
     except (OSError, OverflowError) as error:
         raise SettingsError(f"cannot listen on {address} for metrics: {error}") from error
+
+
+def _collect_less_often() -> None:
+    """Keep the collector from going over what lives for ever, and from looking after every few requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
 
 
 def _take_more_files() -> None:

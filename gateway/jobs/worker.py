@@ -69,7 +69,7 @@ class Worker:
     def start(self) -> None:
         """Begin to work; what a process had in hand that died is given back."""
         self._enter()
-        self._free()
+        self._survives("free", self._free)
         self._store.presence.listen(self._bell.set)
         self._loop = asyncio.create_task(self._work())
 

@@ -15,6 +15,7 @@ from gateway.errors import StoreError, TooLarge, UnsupportedMediaType
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+MARK = ".community"
 MAX_FILE = 20 * 1024 * 1024
 _HEAD = 64
 _PIECE = 64 * 1024
@@ -63,6 +64,18 @@ class Files:
             raise StoreError(f"media: {error}") from error
         width, height = dimensions(head, media_type)
         return Blob(sha256=digest, media_type=media_type, size=size, width=width, height=height)
+
+    def mark(self, mark: str) -> None:
+        """Leave the mark of our community in an unmarked directory: all its processes must see the same one."""
+        path = self._root / MARK
+        if not path.exists():
+            self._make(self._root)
+            path.write_text(mark, "ascii")
+
+    def is_marked(self, mark: str) -> bool:
+        """Tell whether this is the directory that the others of our community use."""
+        path = self._root / MARK
+        return path.exists() and path.read_text("ascii", "replace") == mark
 
     def _make(self, directory: Path) -> None:
         """Make a directory below ours, each level closed to others."""

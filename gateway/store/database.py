@@ -45,12 +45,16 @@ class Database(ABC):
         return False
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Run the block in one transaction, durable when it returns; roll back when it raises."""
+    def transaction(self, *, alone: bool = True) -> Iterator[None]:
+        """Run the block in one transaction, durable when it returns; roll back when it raises.
+
+        Writers take turns, across all processes, so that none of two can wait for what the other one holds. Not
+        ``alone`` are those that wait for nobody: what others hold they leave out.
+        """
         if self._depth:
             yield
             return
-        self._begin()
+        self._begin(alone=alone)
         self._depth = 1
         try:
             yield
@@ -127,7 +131,7 @@ class Database(ABC):
         return next(iter(row.values())) if row else None
 
     @abstractmethod
-    def _begin(self) -> None:
+    def _begin(self, *, alone: bool) -> None:
         """Begin a transaction that may write; raise StoreError when that cannot be."""
 
     @abstractmethod

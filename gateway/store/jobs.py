@@ -188,8 +188,12 @@ class Jobs:
         was not there lately, one. What is for nobody (no peer) is not shared.
         """
         taken: list[Job] = []
-        with self._db.transaction():
-            self._free(now)
+        if self._db.shares:
+            with self._db.transaction():
+                self._free(now)
+        with self._db.transaction(alone=False):
+            if not self._db.shares:
+                self._free(now)
             for pool in pools:
                 while len(taken) < limit:
                     turns = self._db.rows(

@@ -25,6 +25,13 @@ class Meta:
         """Record a value and return True, or False when somebody did already; whoever is doing so is waited for."""
         return bool(self._db.run("INSERT INTO meta VALUES (:k, :v) ON CONFLICT (key) DO NOTHING", k=key, v=value))
 
+    def first(self, key: str, value: str) -> str:
+        """Return the value that was recorded first: this one, or what was there."""
+        if (known := self.get(key)) is not None:
+            return known
+        self.is_first(key, value)
+        return self.get(key) or value
+
     def record_forever(self, key: str, value: str) -> None:
         """Record a value the first time; raise SettingsError when another one is recorded already."""
         self._db.run("INSERT INTO meta VALUES (:k, :v) ON CONFLICT (key) DO NOTHING", k=key, v=value)

@@ -37,6 +37,7 @@ OPTIONS = {
 }
 _MIGRATING = 0x6E6F6169  # the advisory lock of whoever brings the schema up to date
 _CONTENDED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
+_BEGIN_ALONE = "BEGIN; SELECT pg_advisory_xact_lock(8245936409410630516)"  # one message: writers take turns
 _PARAMETER = re.compile(r"(?<!:):([a-z]\w*)")
 
 
@@ -109,8 +110,8 @@ class Postgres(Database):
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_MIGRATING,))
 
-    def _begin(self) -> None:
-        self._run("BEGIN", {})
+    def _begin(self, *, alone: bool) -> None:
+        self._run(_BEGIN_ALONE if alone else "BEGIN", {})
 
     def _commit(self) -> None:
         try:
@@ -179,7 +180,7 @@ class Postgres(Database):
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read everything as it is at one moment."""
-        with self.transaction():
+        with self.transaction(alone=False):
             self._run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", {})
             self._run("SET LOCAL statement_timeout = 0", {})
             yield

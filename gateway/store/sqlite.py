@@ -72,6 +72,9 @@ class Sqlite(Database):
         if "_sqlite_migrations" in database.table_names():
             applied = {row[0] for row in self._connection.execute("SELECT name FROM _sqlite_migrations")}
             check_known(applied, {name for name, _ in STEPS})
+        self._connection.execute("BEGIN IMMEDIATE")
+        MIGRATIONS.ensure_migrations_table(database)  # with its index, or not at all
+        self._connection.execute("COMMIT")
         MIGRATIONS.apply(database)
 
     @contextlib.contextmanager
@@ -86,7 +89,8 @@ class Sqlite(Database):
         finally:
             self._writer.give()
 
-    def _begin(self) -> None:
+    def _begin(self, *, alone: bool) -> None:
+        del alone  # there is one writer anyway
         self._check_place()
         if self._writer is not None:
             self._writer.take()

@@ -266,7 +266,7 @@ def test_check_says_how_to_mend(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     shell.run("check")
     (shell.data / "secret.key").chmod(0o644)
     monkeypatch.setattr(Sqlite, "engine", lambda _self: ("SQLite 3.1", False))
-    monkeypatch.setattr(Sqlite, "damage", lambda _self, *, thorough=False: ["page 7 is torn"])
+    monkeypatch.setattr(Sqlite, "damage", lambda _self, **_: ["page 7 is torn"])
     result = shell.run("check", "--json")
     assert result.exit_code == 1
     rows = {row["check"]: row for row in json.loads(result.stdout)}
