@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Sequence
 
-LONGEST_STEP = 8  # answers between the start and the kill
+LONGEST_STEP = 5  # answers between the start and the kill
 LONGEST_DELAY = 0.08  # seconds from the last of them to the kill
 EARLY = 0.15  # share of cycles that are killed while they start
 STARTING_SECONDS = 0.4

@@ -39,7 +39,7 @@ def drained(served: Served, crowd: Crowd) -> None:
 def check(served: Served, traffic: Traffic, in_hand: Counter[tuple[str, str]]) -> None:
     """Check everything; ``in_hand`` says how often an activity was on its way to a peer when it was interrupted."""
     served.check()
-    assert traffic.unexpected == []
+    assert traffic.unexpected == [], traffic.unexpected[:3]
     check_arrivals(served, traffic.expected)
     check_posts(served, traffic)
     check_accepts(traffic)
@@ -110,7 +110,8 @@ def check_posts(served: Served, traffic: Traffic) -> None:
         assert {text: ids[text] for text in traffic.created} == traffic.created
         for body in member.came:
             forms.setdefault(json.loads(body)["id"], set()).add(body)
-    assert [activity for activity, bodies in forms.items() if len(bodies) > 1] == []
+    changed = [activity for activity, bodies in forms.items() if len(bodies) > 1]
+    assert changed == [], f"came with other bytes: {changed[:3]}"
 
 
 def _created(body: bytes) -> tuple[str, str]:
@@ -149,4 +150,4 @@ def check_repeats(crowd: Crowd, in_hand: Counter[tuple[str, str]]) -> None:
         for member in crowd.taking for activity, count in member.ids.items() if count > 1
     })  # fmt: skip
     print(f"{again.total()} repeats, {in_hand.total()} in hand at kills")
-    assert again - in_hand == Counter()
+    assert again - in_hand == Counter(), f"came again without a kill: {(again - in_hand).most_common(3)}"

@@ -20,7 +20,7 @@ SHORT, LONG = 50, 250
 )
 def test_kill_9_loses_and_doubles_nothing(tmp_path: Path, kills: int, seed: int) -> None:
     """Whichever process is killed, what was answered takes effect once, and only what was in hand comes again."""
-    sessions = kills // 25  # of two kills each: workers are slow to start
+    sessions = kills // 50  # of two kills each: workers are slow to start
     with postgres.running() as server, under_load(tmp_path, seed, random.Random(seed), server.make("gw")) as killer:
         killer.supervised(sessions)
         killer.one_of_two(kills // 2)
