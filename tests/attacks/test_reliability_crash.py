@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attacks.faults_scene import cases_of, left_out
+from attacks.faults_scene import Front, cases_of, left_out
 from flows.keypool import pooled
 from flows.scenes import ALICE, follows
 from peers.plain import ACTIVITY_JSON
@@ -100,6 +100,7 @@ class Life:
 
     world: World
     peer: PlainPeer
+    front: Front
     token: str
     home: Gateway
     arriving: list[dict[str, Any]]
@@ -125,9 +126,9 @@ class Life:
                 if answer.status_code == 201:
                     self.created.append(f"post {number}")
                 # One of them fails first: its delay is written, and waited for.
-                self.peer.inbox_status = 503 if number == 1 else 202
+                self.front.status = 503 if number == 1 else 202
                 await self.home.worker.drain()
-        self.peer.inbox_status = 202
+        self.front.status = 202
 
     async def whole(self) -> None:
         await self.arrive()
@@ -163,7 +164,9 @@ async def _dies_at(root: Path, token: str, point: int) -> tuple[Life, Mortal]:
     fan = peer.actor("fan")
     arriving = [peer.activity("Create", post, to=[ALICE]), peer.activity("Follow", ALICE, fan)]
     arriving[1]["actor"] = peer.me.id  # the same follower again, under another id
-    life = Life(world, peer, token, home, arriving)
+    front = Front(peer, world.clock.now)
+    world.board.apps["peer.example"] = front
+    life = Life(world, peer, front, token, home, arriving)
     before = asyncio.all_tasks()
     living, dead = asyncio.create_task(life.whole()), asyncio.create_task(mortal.dead.wait())
     await asyncio.wait({living, dead}, return_when=asyncio.FIRST_COMPLETED)
@@ -177,7 +180,7 @@ async def _dies_at(root: Path, token: str, point: int) -> tuple[Life, Mortal]:
     # The next one.
     life.home = world.gateway()
     world.board.mortal = None  # type: ignore[attr-defined]
-    peer.inbox_status = 202
+    life.front.status = 202
     all_gone(life.home)  # as every start does
     await life.home.worker.drain()
     await life.arrive()
@@ -204,7 +207,7 @@ def _check(life: Life) -> None:
     ids: dict[str, set[str]] = defaultdict(set)
     forms: dict[str, set[str]] = defaultdict(set)
     times: Counter[str] = Counter()
-    for document in life.peer.received:
+    for document in life.front.taken:
         forms[document["id"]].add(json.dumps(document))
         times[document["id"]] += 1
         if document["type"] == "Create":

@@ -83,8 +83,12 @@ async def _circuit(scene: FaultScene) -> None:
         assert scene.state is State.CLOSED
         scene.world.clock.forward(minutes=3)
     scene.home.kit.store.circuits.put(scene.peer.base, Circuit())
-    await scene.answered(*[503] * 8)
-    assert scene.state is State.OPEN
+    scene.world.clock.forward(minutes=10)
+    states = []
+    for _ in range(8):
+        await scene.answered(503)
+        states.append(scene.state)
+    assert states == [State.CLOSED] * 4 + [State.OPEN] * 4
     tried = len(scene.front.tries)
     scene.world.clock.forward(minutes=29, seconds=59)
     await scene.world.drain()
@@ -253,6 +257,7 @@ async def _turns(scene: FaultScene) -> list[int]:
             turns += [claims] if job.peer.startswith("https://n") else []
             store.jobs.finish(job.id, scene.world.clock.now())
         assert taken
+        assert claims < 50 * EACH, "nobody else has a turn"
     return turns
 
 
