@@ -254,8 +254,8 @@ def test_check_finds_a_sound_installation(shell: Shell, alice: dict[str, Any]) -
     """Every check is shown with what was found."""
     rows = {row["check"]: row["ok"] for row in shell.json("check")}
     assert rows == dict.fromkeys(
-        ["settings", "base URL", "database engine", "data directory", "database", "instance key", "contexts", "queue",
-         "secret file"], "ok",
+        ["settings", "base URL", "database engine", "data directory", "database", "instance key", "contexts", "media",
+         "queue", "secret file"], "ok",
     )  # fmt: skip
     assert alice["name"] == "alice"
 
