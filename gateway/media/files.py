@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -68,9 +69,10 @@ class Files:
     def mark(self, mark: str) -> None:
         """Leave the mark of our community in an unmarked directory: all its processes must see the same one."""
         path = self._root / MARK
-        if not path.exists():
-            self._make(self._root)
-            path.write_text(mark, "ascii")
+        with contextlib.suppress(OSError):  # a directory that cannot be written to is told by who needs to
+            if not path.exists():
+                self._make(self._root)
+                path.write_text(mark, "ascii")
 
     def is_marked(self, mark: str) -> bool:
         """Tell whether this is the directory that the others of our community use."""

@@ -95,7 +95,7 @@ class Sqlite(Database):
         if self._writer is not None:
             self._writer.take()
         try:
-            self._run("BEGIN IMMEDIATE", {})
+            self._named(lambda: self._connection.execute("BEGIN IMMEDIATE"))
         except BaseException:
             self._end()
             raise
@@ -134,12 +134,13 @@ class Sqlite(Database):
         return found
 
     def _told(self, work: Callable[[], Any]) -> Any:
-        """Do something with the connection, and tell what fails as ours."""
+        """Do something with the connection, alone where that is needed, and tell what fails as ours."""
+        with self._alone():
+            return self._named(work)
+
+    def _named(self, work: Callable[[], Any]) -> Any:
         try:
-            if self._writer is None or self._depth:
-                return work()
-            with self._alone():
-                return work()
+            return work()
         except sqlite3.DatabaseError as error:
             # Disk full, locked for too long, read-only, a damaged file: nothing was written. The rest are our own defects.
             if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
@@ -249,6 +250,7 @@ class _Checkpoints:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stop = threading.Event()
+        self.made = threading.Event()  # that there was one
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
         self._thread.start()
 
@@ -259,6 +261,7 @@ class _Checkpoints:
                     _, in_log, in_file = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
                     if in_log - in_file > CHECKPOINT_PAGES:
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                        self.made.set()
 
     def close(self) -> None:
         self._stop.set()

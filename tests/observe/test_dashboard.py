@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe import metrics, names
 
-FILE = Path(__file__).resolve().parent.parent.parent / "schemas" / "grafana.json"
+FILE = Path(__file__).resolve().parent.parent.parent / "schemas" / "dashboards" / "grafana.json"
 COLUMNS = 24
 DASHBOARD: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
 ROWS = [panel for panel in DASHBOARD["panels"] if panel["type"] == "row"]

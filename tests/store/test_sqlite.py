@@ -128,3 +128,49 @@ def test_the_engine_says_its_version(store: Store) -> None:
     name, safe = store.database.engine()
     assert name == f"SQLite {sqlite3.sqlite_version}"
     assert safe is (tuple(map(int, sqlite3.sqlite_version.split("."))) >= sqlite.SAFE_VERSION)
+
+
+def test_an_old_sqlite_writes_under_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a version that can corrupt its log every write holds a lock that all processes share, and all goes on."""
+    monkeypatch.setattr(sqlite, "SAFE_VERSION", (99, 0, 0))
+    held: list[str] = []
+    take, give = sqlite._WriterLock.take, sqlite._WriterLock.give
+
+    def taken(lock: sqlite._WriterLock) -> None:
+        held.append("take")
+        take(lock)
+
+    def given(lock: sqlite._WriterLock) -> None:
+        held.append("give")
+        give(lock)
+
+    monkeypatch.setattr(sqlite._WriterLock, "take", taken)
+    monkeypatch.setattr(sqlite._WriterLock, "give", given)
+    first, second = Store(tmp_path / FILE), Store(tmp_path / FILE)
+    held.clear()
+    with first.transaction():
+        put(first, "a")
+        assert held == ["take"]
+    put(second, "b")
+    with pytest.raises(KeyError), second.transaction():
+        raise KeyError
+    first.checkpoint_beside()  # none: a thread's checkpoints would meet commits
+    assert first.database._checkpoints is None  # type: ignore[attr-defined]
+    assert keys(first) == ["a", "b"]
+    assert held.count("take") == held.count("give")
+    assert first.database.engine()[1] is False
+    first.close()
+    second.close()
+
+
+def test_checkpoints_are_made_beside(tmp_path: Path) -> None:
+    """A process that serves never makes a checkpoint itself: a thread does, and the log does not grow for ever."""
+    store = Store(tmp_path / FILE)
+    store.checkpoint_beside()
+    thread = store.database._checkpoints  # type: ignore[attr-defined]
+    assert store.database.value("PRAGMA wal_autocheckpoint") == 0
+    for _ in range(40):
+        store.database.run("INSERT INTO meta VALUES (hex(randomblob(20)), hex(zeroblob(300000)))")
+    thread.made.wait(10)
+    assert thread.made.is_set()
+    store.close()
