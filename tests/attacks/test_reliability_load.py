@@ -31,6 +31,7 @@ from world import BASE
 from gateway.cli.protocol import BoundedProtocol
 from gateway.cli.serve import _config
 from gateway.errors import StoreError
+from gateway.store.sqlite import Sqlite
 from gateway.web.app import build
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ async def _steps_of_an_arrival(world: World, home: Gateway, peer: PlainPeer) -> 
         return 0
 
     note = peer.note("counted", to=[ALICE])
+    assert isinstance(home.kit.store.database, Sqlite)
     connection = home.kit.store.database._connection
     connection.set_progress_handler(count, 1)
     try:
