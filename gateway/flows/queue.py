@@ -10,7 +10,7 @@ from gateway.flows.moderate import decision_about
 from gateway.flows.reach import is_dead
 from gateway.policy.rules import Action
 from gateway.store.arrivals import ArrivalRow
-from gateway.store.jobs import ARRIVALS, BULK, PEOPLE
+from gateway.store.jobs import ARRIVALS, BULK, PEOPLE, NewJob
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
@@ -27,30 +27,41 @@ MANY, PAUSE_EACH, MOST_PAUSE = 500, 0.01, 30.0
 def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool = False) -> list[str]:
     """Queue one delivery an inbox, for every peer whose decision allows it; return those inboxes."""
     now = kit.clock.now()
-    taken = []
     wanted = list(dict.fromkeys(inboxes))
-    pool = BULK if len(wanted) > FEW else PEOPLE
+    is_bulk = len(wanted) > FEW
+    # Of something new no lane holds anything: all of it can be queued at once.
+    is_new = sent.type == "Create" and is_bulk
+    taken: list[str] = []
+    new: list[NewJob] = []
     for inbox in wanted:
-        if same_origin(inbox, kit.base):
-            continue
-        origin = origin_of(inbox)
-        action = decision_about(kit, origin).action
-        if action is Action.REFUSE or (action is Action.LIMIT and _is_limited(kit, sent, inbox, has_media=has_media)):
-            kit.store.peers.audit(now, "delivery", origin.host, f"not-queued-{action.word}", sent.id)
-            continue
-        lane = lane_of(sent, inbox)
-        if is_dead(kit, origin):
-            kit.store.peers.audit(now, "delivery", origin.host, "not-queued-peer-dead", sent.id)
+        if same_origin(inbox, kit.base) or not _may_have(kit, sent, inbox, has_media=has_media):
             continue
         taken.append(inbox)
-        if _is_settled_by_silence(kit, sent, lane):
-            continue
-        kit.store.jobs.add(
-            "deliver", {"activity": sent.id, "inbox": inbox, "media": has_media},
-            lane=lane, peer=str(origin), due=now + _pause(len(wanted)), pool=pool, verb=sent.type,
-        )  # fmt: skip
-        kit.store.peers.seen(origin, now)
+        payload = {"activity": sent.id, "inbox": inbox, "media": has_media}
+        lane, peer, due = lane_of(sent, inbox), str(origin_of(inbox)), now + _pause(len(wanted))
+        if is_new:
+            new.append(NewJob(payload=payload, lane=lane, peer=peer, due=due))
+        elif not _is_settled_by_silence(kit, sent, lane):
+            pool = BULK if is_bulk else PEOPLE
+            kit.store.jobs.add("deliver", payload, lane=lane, peer=peer, due=due, pool=pool, verb=sent.type)
+            kit.store.peers.seen(origin_of(inbox), now)
+    if new:
+        kit.store.jobs.add_to_new_lanes("deliver", sent.type, BULK, new, now)
+        kit.store.peers.seen_all((origin_of(inbox) for inbox in taken), now)
     return taken
+
+
+def _may_have(kit: Kit, sent: Sent, inbox: str, *, has_media: bool) -> bool:
+    """Tell whether something goes to an inbox: its peer is neither refused, nor limited in this, nor dead."""
+    now, origin = kit.clock.now(), origin_of(inbox)
+    action = decision_about(kit, origin).action
+    if action is Action.REFUSE or (action is Action.LIMIT and _is_limited(kit, sent, inbox, has_media=has_media)):
+        kit.store.peers.audit(now, "delivery", origin.host, f"not-queued-{action.word}", sent.id)
+        return False
+    if is_dead(kit, origin):
+        kit.store.peers.audit(now, "delivery", origin.host, "not-queued-peer-dead", sent.id)
+        return False
+    return True
 
 
 def _is_settled_by_silence(kit: Kit, sent: Sent, lane: str) -> bool:

@@ -36,11 +36,17 @@ class Circuits:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._troubled: Recent[str, frozenset[str]] = Recent(database, "circuit")
         self._known: Recent[str, Circuit] = Recent(database, "circuit")
 
     def get(self, origin: str) -> Circuit:
         """Return what is remembered of an origin; nothing is the closed circuit."""
+        if origin not in self._troubled.get("", self._read_troubled):
+            return Circuit()  # most peers
         return self._known.get(origin, lambda: self._read(origin))
+
+    def _read_troubled(self) -> frozenset[str]:
+        return frozenset(row["origin"] for row in self._db.rows("SELECT origin FROM circuit"))
 
     def _read(self, origin: str) -> Circuit:
         row = self._db.one("SELECT * FROM circuit WHERE origin = :o", o=origin)

@@ -22,7 +22,7 @@ import orjson
 from gateway.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 type_row = dict[str, Any]
@@ -115,6 +115,12 @@ class Database(ABC):
         self._note(sql)
         return int(self._run(sql, values).rowcount)
 
+    def run_many(self, sql: str, many: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement for each of many values."""
+        self._note(sql)
+        if many:
+            self._run_many(sql, many)
+
     def rows(self, sql: str, **values: Any) -> list[type_row]:
         """Return all rows of a query (or of RETURNING)."""
         self._note(sql)
@@ -145,6 +151,10 @@ class Database(ABC):
     @abstractmethod
     def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
         """Execute a statement and return its cursor; raise StoreError for what is nobody's defect."""
+
+    @abstractmethod
+    def _run_many(self, sql: str, many: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement for each of many values; raise StoreError as ``_run`` does."""
 
     @abstractmethod
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:

@@ -59,6 +59,25 @@ class Outlook:
     problem: str | None
 
 
+_TOUCH = (
+    "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
+    " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
+    " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
+    " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
+    " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """One of many jobs that are queued at once."""
+
+    payload: dict[str, Any]
+    lane: str
+    peer: str
+    due: datetime
+
+
 class Jobs:
     """Rows of ``job`` and ``turn``."""
 
@@ -86,6 +105,29 @@ class Jobs:
             )  # fmt: skip
             if row["state"] == "queued":
                 self._touch(pool, peer, to_ms(due))
+            self._db.announce()
+
+    def add_to_new_lanes(self, kind: str, verb: str, pool: int, items: Sequence[NewJob], created: datetime) -> None:
+        """Queue many jobs at once, each the first that its lane ever had."""
+        rows: list[dict[str, Any]] = [
+            {
+                "kind": kind, "pool": pool, "lane": item.lane, "peer": item.peer, "verb": verb,
+                "payload": dump(item.payload), "due": to_ms(item.due), "created": to_ms(created),
+            }
+            for item in items
+        ]  # fmt: skip
+        first: dict[str, int] = {}
+        for row in rows:
+            first[row["peer"]] = min(row["due"], first.get(row["peer"], row["due"]))
+        with self._db.transaction():
+            for peer in sorted(first) if self._db.shares else ():
+                self._hold(pool, peer)
+            self._db.run_many(
+                "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
+                " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0, 'queued', :created)",
+                rows,
+            )
+            self._db.run_many(_TOUCH, [{"pool": pool, "peer": peer, "due": due} for peer, due in first.items()])
             self._db.announce()
 
     def _hold(self, pool: int, peer: str) -> None:
@@ -146,14 +188,7 @@ class Jobs:
                 peer=peer, due=due,
             )  # fmt: skip
             return
-        self._db.run(
-            "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
-            " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
-            " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
-            " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
-            " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END",
-            pool=pool, peer=peer, due=due,
-        )  # fmt: skip
+        self._db.run_many(_TOUCH, [{"pool": pool, "peer": peer, "due": due}])
 
     def _settle_turn(self, pool: int, peer: str, now: datetime | None = None) -> None:
         """Let a peer's turn come when the first of what is queued is due, and after all who waited until ``now``."""

@@ -14,6 +14,7 @@ from gateway.store.recent import Recent
 from gateway.urls import covers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from gateway.store.database import Database
@@ -57,7 +58,8 @@ class Peers:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._rungs: Recent[str, str | None] = Recent(database, "peer")
+        self._rungs: Recent[str, dict[str, Rung]] = Recent(database)
+        self._observed: Recent[str, frozenset[str]] = Recent(database, "observation")
         self._rules: Recent[str, list[Rule]] = Recent(database, "rule")
         self._rules_about: Recent[str, list[Rule]] = Recent(database, "rule")
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
@@ -75,6 +77,14 @@ class Peers:
             origin=str(origin), host=origin.host, now=to_ms(now),
         )  # fmt: skip
         return True
+
+    def seen_all(self, origins: Iterable[Origin], now: datetime) -> None:
+        """Note many origins at once."""
+        self._db.run_many(
+            "INSERT INTO peer VALUES (:origin, :host, :now, :now, NULL, NULL, 'H0')"
+            " ON CONFLICT (origin) DO UPDATE SET last_seen = excluded.last_seen",
+            [{"origin": str(origin), "host": origin.host, "now": to_ms(now)} for origin in set(origins)],
+        )
 
     def learn_rfc9421(self, origin: Origin, now: datetime) -> None:
         """Remember for a while that an origin speaks RFC 9421."""
@@ -99,6 +109,7 @@ class Peers:
     def set_rung(self, origin: Origin, rung: Rung) -> None:
         """Record how far a peer has shown that it honours preferences."""
         self._db.run("UPDATE peer SET rung = :rung WHERE origin = :o", o=str(origin), rung=rung.value)
+        self._rungs.forget()
 
     def get(self, origin: Origin, now: datetime) -> Peer:
         """Return what is remembered of an origin; strangers have a memory too: an empty one."""
@@ -155,10 +166,11 @@ class Peers:
 
     def rung(self, origin: Origin) -> Rung:
         """Return how far a peer has shown that it honours preferences."""
-        found = self._rungs.get(
-            str(origin), lambda: self._db.value("SELECT rung FROM peer WHERE origin = :o", o=str(origin))
-        )
-        return Rung(found or Rung.UNKNOWN)
+        return self._rungs.get("", self._read_rungs).get(str(origin), Rung.UNKNOWN)
+
+    def _read_rungs(self) -> dict[str, Rung]:
+        rows = self._db.rows("SELECT origin, rung FROM peer WHERE rung <> 'H0'")
+        return {row["origin"]: Rung(row["rung"]) for row in rows}
 
     def save_rule(self, rule: Rule, now: datetime) -> None:
         """Keep a rule; a host has one."""
@@ -205,7 +217,13 @@ class Peers:
 
     def observations(self, origin: Origin) -> list[Observation]:
         """Return what counts about a peer: observations that no admin cleared."""
+        if str(origin) not in self._observed.get("", self._read_observed):
+            return []  # most peers
         return self._observations.get(str(origin), lambda: self._read_observations(origin))
+
+    def _read_observed(self) -> frozenset[str]:
+        rows = self._db.rows("SELECT DISTINCT origin FROM observation WHERE cleared IS NULL")
+        return frozenset(row["origin"] for row in rows)
 
     def _read_observations(self, origin: Origin) -> list[Observation]:
         rows = self._db.rows(

@@ -22,7 +22,7 @@ from gateway.store.database import Database, check_known
 from gateway.store.schema import STEPS, statements_for_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gateway.store.database import type_row
 
@@ -143,6 +143,13 @@ class Postgres(Database):
 
     def _execute(self, sql: str, values: Mapping[str, Any]) -> Any:
         return self._connection.execute(_with_marks(sql), values or None)
+
+    def _run_many(self, sql: str, many: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_with_marks(sql), many)
+        except (psycopg.OperationalError, psycopg.InterfaceError, *_CONTENDED) as error:
+            raise _problem(error) from error
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
         found: list[Any] = self._run(sql, values).fetchall()

@@ -27,6 +27,10 @@ class Recent(Generic[Key, Value]):
         self._known: OrderedDict[Key, Value] = OrderedDict()
         self._version: object = None
 
+    def forget(self) -> None:
+        """Read everything again: something was written that its tables do not show."""
+        self._known.clear()
+
     def get(self, key: Key, read: Callable[[], Value]) -> Value:
         """Return what is known of ``key``, read again when that may have changed."""
         version = self._db.version(self._tables)

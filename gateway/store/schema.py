@@ -201,6 +201,7 @@ ALTER TABLE object ADD COLUMN seal BLOB;
 ALTER TABLE activity ADD COLUMN seal BLOB;
 ALTER TABLE account ADD COLUMN seal BLOB;
 ALTER TABLE job ADD COLUMN deaths BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX peer_risen ON peer (origin) WHERE rung <> 'H0';
 CREATE INDEX object_unsealed ON object (id) WHERE seal IS NULL;
 CREATE INDEX activity_unsealed ON activity (id) WHERE seal IS NULL;
 CREATE INDEX account_unsealed ON account (id) WHERE seal IS NULL;

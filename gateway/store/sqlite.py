@@ -23,7 +23,7 @@ from gateway.store.database import Database, check_known
 from gateway.store.schema import MIGRATIONS, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 BUSY_MS = 5_000
@@ -128,6 +128,9 @@ class Sqlite(Database):
 
     def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
         return self._told(lambda: self._connection.execute(_without_row_locks(sql), values))
+
+    def _run_many(self, sql: str, many: Sequence[Mapping[str, Any]]) -> None:
+        self._told(lambda: self._connection.executemany(_without_row_locks(sql), many))
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
         found: list[Any] = self._told(lambda: self._connection.execute(_without_row_locks(sql), values).fetchall())

@@ -136,10 +136,10 @@ async def livez(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether the database answers and the worker works."""
+    """Say whether the database answers and can be written to, and the worker works."""
     gateway = request.app.state.gateway
     try:
-        gateway.kit.store.database.value("SELECT 1")
+        gateway.kit.store.meta.note_alive(gateway.kit.clock)
         ready = gateway.worker.alive
     except StoreError:
         ready = False
