@@ -310,3 +310,4 @@ class Contended(StoreError):
     """Another process changed the same rows at the same time; nothing was written, and the same again may succeed."""
 
     code = "contended"
+    title = Text("Somebody else changed this just now", "同時に別の変更がありました")

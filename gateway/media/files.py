@@ -72,7 +72,8 @@ class Files:
         with contextlib.suppress(OSError):  # a directory that cannot be written to is told by who needs to
             if not path.exists():
                 self._make(self._root)
-                path.write_text(mark, "ascii")
+                with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+                    file.write(mark)
 
     def is_marked(self, mark: str) -> bool:
         """Tell whether this is the directory that the others of our community use."""

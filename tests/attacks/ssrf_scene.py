@@ -96,6 +96,7 @@ class Scene:
     def start_again(self) -> None:
         """Forget everything that an attempt left behind: rows, memories, who was asked."""
         self.clean.backup(raw(self.kit))
+        self.kit.store.database._undone += 1  # nothing that was read before holds
         self.internet.clock.forward(hours=1)
         self.internet.clear()
         for told in (self.inboxes, self.answers, self.errors):

@@ -120,7 +120,7 @@ def test_what_a_killed_process_had_in_hand_the_other_takes_up(pair: Pair, peer: 
     pair.first.kill()
     start(pair.second, int(pair.second.settings["GATEWAY_PORT"]))
     peer.recorder.answering.set()
-    eventually(lambda: pair.posts_of(peer), "the post", seconds=15)
+    eventually(lambda: pair.posts_of(peer), "the post", seconds=45)
     pair.first.drained()
     assert pair.first.rows("SELECT state FROM job WHERE state <> 'done'") == []
     pair.second.interrupt()

@@ -45,6 +45,7 @@ PLAIN = {
     "/about/policy": ("", 200, HTML, INSTANCE),
     "/about/federation": ("", 200, HTML, INSTANCE),
     "/about/software": ("", 200, HTML, INSTANCE),
+    "/about/sizing": ("", 200, HTML, INSTANCE),
     "/about/developers": ("", 200, HTML, INSTANCE),
     "/about/security": ("", 200, HTML, INSTANCE),
     "/ns/ai-usage": ("", 200, "application/ld+json", INSTANCE),
