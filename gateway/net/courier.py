@@ -124,6 +124,7 @@ class _Line(asyncio.Protocol):
         if self.transport is None or not self.is_open:
             raise RemoteUnreachable("the connection was closed: before it was used")
         self._waiting = asyncio.get_running_loop().create_future()
+        self._reply = Reply()  # what was answered before is no answer to this
         self._limit, self._left = limit, limit + head_limit
         self.transport.write(request)
         try:

@@ -132,6 +132,24 @@ async def test_a_kept_connection_that_was_closed_is_replaced(courier: Courier) -
         assert server.connections == 3
 
 
+async def test_an_answer_is_never_the_one_before(courier: Courier) -> None:
+    """A server that hangs up on the second request of a connection has not taken it: it is sent again, over a new one."""
+    taken: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(await reader.readuntil(b"{}"))
+        writer.write(ACCEPTED)
+        await reader.readuntil(b"{}")  # and nothing more
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for number in range(3):
+        assert (await bring(courier, post(port, digest=str(number)))).status == 202
+    assert [f"digest: {number}".encode() in request for number, request in enumerate(taken)] == [True] * 3
+    server.close()
+
+
 async def test_idle_connections_are_bounded(courier: Courier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound whoever waited longest is hung up on, and nothing of it is remembered."""
     monkeypatch.setattr(module, "MAX_IDLE", 2)
