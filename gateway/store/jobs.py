@@ -1,19 +1,18 @@
 """Jobs: what must be done, each exactly once in the end, in turns of the peers it is for.
 
 A job that stands behind another one of its lane is ``waiting``; ``queued`` ones may be claimed when they are due, with
-a lease, and end as ``done``, ``dead``, ``dropped`` or ``superseded``. A row of ``turn`` says when a peer has something
-to do next, so that a claim costs the same however much is queued, and for whom.
+a lease, and end as ``done``, ``dead``, ``dropped`` or ``superseded``.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.store.backlog import Backlog
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.turns import POOLS, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +24,7 @@ LEASE = timedelta(seconds=120)  # three knocks of 30 seconds fit in
 OPEN = ("waiting", "queued", "leased")
 NO_SHARE = 1_000_000
 MAX_DEATHS = 3  # of processes that had nothing but this in hand
-# Who waits: an arrival to be settled; somebody for one answer; many for the same post. In this order.
-ARRIVALS, PEOPLE, BULK = POOLS = (0, 1, 2)
+ARRIVALS, PEOPLE, BULK = POOLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +57,6 @@ class Outlook:
     problem: str | None
 
 
-_TOUCH = (
-    "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
-    " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
-    " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
-    " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
-    " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END"
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """One of many jobs that are queued at once."""
@@ -79,15 +68,13 @@ class NewJob:
 
 
 class Jobs:
-    """Rows of ``job`` and ``turn``."""
+    """Rows of ``job``."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self.backlog_of = Backlog(self.waiting_for)
         self.backlog = Backlog(lambda _, most: self.arrivals_waiting(most))
-        self._served = (
-            time.time_ns()
-        )  # grows with every turn: of those due at the same time, who waited longest is first
+        self._turns = Turns(database)
 
     def add(
         self, kind: str, payload: dict[str, Any], *, lane: str, peer: str, due: datetime, pool: int = PEOPLE,
@@ -95,7 +82,7 @@ class Jobs:
     ) -> None:  # fmt: skip
         """Queue a job behind what its lane still holds."""
         with self._db.transaction():
-            self._hold(pool, peer)
+            self._turns.hold(pool, peer)
             [row] = self._db.rows(
                 "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
                 " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0,"
@@ -104,7 +91,7 @@ class Jobs:
                 kind=kind, pool=pool, lane=lane, peer=peer, verb=verb, payload=dump(payload), due=to_ms(due),
             )  # fmt: skip
             if row["state"] == "queued":
-                self._touch(pool, peer, to_ms(due))
+                self._turns.touch(pool, peer, to_ms(due))
             self._db.announce()
 
     def add_to_new_lanes(self, kind: str, verb: str, pool: int, items: Sequence[NewJob], created: datetime) -> None:
@@ -120,32 +107,19 @@ class Jobs:
         for row in rows:
             first[row["peer"]] = min(row["due"], first.get(row["peer"], row["due"]))
         with self._db.transaction():
-            for peer in sorted(first) if self._db.shares else ():
-                self._hold(pool, peer)
+            self._turns.hold_all([{"pool": pool, "peer": peer} for peer in first])
             self._db.run_many(
                 "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
                 " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0, 'queued', :created)",
                 rows,
             )
-            self._db.run_many(_TOUCH, [{"pool": pool, "peer": peer, "due": due} for peer, due in first.items()])
+            self._turns.touch_all(pool, first)
             self._db.announce()
-
-    def _hold(self, pool: int, peer: str) -> None:
-        """Let no other process change what waits for a peer until the transaction ends: its lanes and turns go together.
-
-        The row that stands for all deliveries to a peer is the one of answers to people.
-        """
-        if self._db.shares:
-            self._db.run(
-                "INSERT INTO turn (pool, peer, opens, next, served) VALUES (:pool, :peer, 0, NULL, 0)"
-                " ON CONFLICT (pool, peer) DO UPDATE SET served = turn.served",
-                pool=min(pool, PEOPLE), peer=peer,
-            )  # fmt: skip
 
     def _hold_of(self, job: int) -> None:
         """Hold the peer that a job is for."""
         if self._db.shares:
-            self._hold_all(self._db.rows("SELECT pool, peer FROM job WHERE id = :id", id=job))
+            self._turns.hold_all(self._db.rows("SELECT pool, peer FROM job WHERE id = :id", id=job))
 
     def _count_death(self, rows: Sequence[type_row], now: datetime) -> list[type_row]:
         """Note who was alone in hand when a process died; set aside what was so too often, and return the others."""
@@ -161,53 +135,8 @@ class Jobs:
         if dead[0]["state"] != "dead":
             return list(rows)
         self._promote(dead[0]["lane"])
-        self._settle_turns(dead[0]["pool"], dead[0]["peer"])
+        self._turns.settle_shared(dead[0]["pool"], dead[0]["peer"])
         return []
-
-    def _hold_all(self, rows: Sequence[type_row]) -> None:
-        """Hold several peers, always in the same order: nobody waits for somebody who waits for them."""
-        for pool, peer in sorted({(min(row["pool"], PEOPLE), row["peer"]) for row in rows}):
-            self._hold(pool, peer)
-
-    def _holds(self, pool: int, peer: str) -> bool:
-        """Hold a peer unless another process does; tell whether we do."""
-        return not self._db.shares or bool(
-            self._db.rows(
-                "SELECT 1 AS held FROM turn WHERE pool = :pool AND peer = :peer FOR UPDATE SKIP LOCKED",
-                pool=min(pool, PEOPLE), peer=peer,
-            )
-        )  # fmt: skip
-
-    def _touch(self, pool: int, peer: str, due: int) -> None:
-        """Let a peer's turn come no later than something is due, unless its circuit is open until then."""
-        if pool == ARRIVALS:  # which no circuit holds back
-            self._db.run(
-                "INSERT INTO turn (pool, peer, opens, next, served) VALUES (0, :peer, 0, :due, 0)"
-                " ON CONFLICT (pool, peer) DO UPDATE SET next = excluded.next"
-                " WHERE turn.next IS NULL OR turn.next > excluded.next",
-                peer=peer, due=due,
-            )  # fmt: skip
-            return
-        self._db.run_many(_TOUCH, [{"pool": pool, "peer": peer, "due": due}])
-
-    def _settle_turn(self, pool: int, peer: str, now: datetime | None = None) -> None:
-        """Let a peer's turn come when the first of what is queued is due, and after all who waited until ``now``."""
-        self._settle(pool, pool, peer, now)
-
-    def _settle(self, first: int, last: int, peer: str, now: datetime | None) -> None:
-        self._served += now is not None
-        self._db.run(
-            "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
-            " WHEN min(due) < :least AND turn.opens < :least THEN :least"
-            " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
-            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued')"
-            " WHERE pool IN (:first, :last) AND peer = :peer",
-            first=first, last=last, peer=peer, least=0 if now is None else to_ms(now), served=self._served,
-        )  # fmt: skip
-
-    def _settle_turns(self, pool: int, peer: str, now: datetime | None = None) -> None:
-        """Settle the turns that share a peer's hands with a pool."""
-        self._settle(*(ARRIVALS, ARRIVALS) if pool == ARRIVALS else (PEOPLE, BULK), peer, now)
 
     def is_sent(self, activity: str, lane: str) -> bool:
         """Tell whether an activity was queued in a lane, whatever became of it."""
@@ -231,17 +160,12 @@ class Jobs:
                 self._free(now)
             for pool in pools:
                 while len(taken) < limit:
-                    turns = self._db.rows(
-                        "SELECT t.peer, c.origin AS troubled FROM turn t LEFT JOIN circuit c ON c.origin = t.peer"
-                        " AND c.mending > 0 AND t.pool > 0 WHERE t.pool = :pool AND t.next <= :now"
-                        " ORDER BY t.next, t.served LIMIT :limit",
-                        pool=pool, now=to_ms(now), limit=limit - len(taken),
-                    )  # fmt: skip
+                    turns = self._turns.due(pool, now, limit - len(taken))
                     if not turns:
                         break
                     before = len(taken)
                     for turn in turns:
-                        if not self._holds(pool, turn["peer"]):
+                        if not self._turns.is_free(pool, turn["peer"]):
                             continue
                         room = 1 if turn["troubled"] else share if turn["peer"] else NO_SHARE
                         taken += self._take(owner, now, pool, turn["peer"], room, limit - len(taken))
@@ -267,17 +191,15 @@ class Jobs:
         )  # fmt: skip
         if leased + len(rows) >= share:
             # One that ends gives the turn back.
-            self._db.run(
-                "UPDATE turn SET next = NULL WHERE peer = :peer AND (pool = 0) = (:pool = 0)", pool=pool, peer=peer
-            )
+            self._turns.rest(pool, peer)
         else:
-            self._settle_turn(pool, peer, now)
+            self._turns.settle(pool, peer, now)
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
     def _free(self, now: datetime) -> None:
         """Queue what a process held that is gone: its lease ran out."""
         if self._db.shares:
-            self._hold_all(
+            self._turns.hold_all(
                 self._db.rows(
                     "SELECT pool, peer FROM job WHERE state = 'leased' AND lease_until <= :now", now=to_ms(now)
                 )
@@ -301,7 +223,7 @@ class Jobs:
             if overtaken:
                 self._promote(row["lane"])
         for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
-            self._settle_turns(pool, peer, now)
+            self._turns.settle_shared(pool, peer, now)
 
     def waiting_for(self, peer: str, most: int) -> int:
         """Return how many jobs of a peer have not ended, counted up to ``most``."""
@@ -326,7 +248,7 @@ class Jobs:
             )  # fmt: skip
             for row in rows:
                 self._promote(row["lane"])
-                self._settle_turns(row["pool"], row["peer"], now)
+                self._turns.settle_shared(row["pool"], row["peer"], now)
 
     def _promote(self, lane: str) -> None:
         """Queue the first that waits in a lane which holds nothing else."""
@@ -335,7 +257,7 @@ class Jobs:
             " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting' RETURNING pool, peer, due",
             lane=lane,
         ):
-            self._touch(row["pool"], row["peer"], row["due"])
+            self._turns.touch(row["pool"], row["peer"], row["due"])
 
     def postpone(self, job: int, due: datetime, *, status: int | None = None, problem: str | None = None) -> None:
         """Put a job back for later."""
@@ -355,7 +277,7 @@ class Jobs:
         """
         with self._db.transaction():
             if self._db.shares:
-                self._hold_all(self._db.rows("SELECT pool, peer FROM job WHERE lane = :lane", lane=lane))
+                self._turns.hold_all(self._db.rows("SELECT pool, peer FROM job WHERE lane = :lane", lane=lane))
             begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND begun = 1 LIMIT 1", lane=lane)
             rows = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
@@ -365,7 +287,7 @@ class Jobs:
             if rows:
                 self._promote(lane)
             for pool, peer in {(row["pool"], row["peer"]) for row in rows}:
-                self._settle_turns(pool, peer)
+                self._turns.settle_shared(pool, peer)
         return {row["verb"] for row in rows}, begun is not None
 
     def revive(self, job: int, now: datetime) -> bool:
@@ -388,7 +310,7 @@ class Jobs:
                     lane=row["lane"], id=job,
                 )  # fmt: skip
                 self._promote(row["lane"])
-                self._settle_turns(row["pool"], row["peer"])
+                self._turns.settle_shared(row["pool"], row["peer"])
         return bool(rows)
 
     def drop(self, job: int, now: datetime) -> bool:
@@ -415,7 +337,7 @@ class Jobs:
         """Give back what somebody had in hand who ends, or who died before a moment; return how much that was."""
         with self._db.transaction():
             if self._db.shares:
-                self._hold_all(
+                self._turns.hold_all(
                     self._db.rows(
                         "SELECT pool, peer FROM job WHERE state = 'leased' AND lease_owner = :owner", owner=owner
                     )
@@ -458,14 +380,13 @@ class Jobs:
             "SELECT count(*) FROM job WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased')",
             peer=peer,
         )
-        following = self._db.value("SELECT min(next) FROM turn WHERE peer = :peer AND pool > 0", peer=peer)
         last = self._db.one(
             "SELECT status, problem FROM job WHERE peer = :peer AND pool > 0 AND (status IS NOT NULL OR problem IS NOT NULL)"
             " ORDER BY id DESC LIMIT 1",
             peer=peer,
         )
         known = last or {"status": None, "problem": None}
-        return Outlook(held=int(held), next=from_ms(following), status=known["status"], problem=known["problem"])
+        return Outlook(held=int(held), next=self._turns.next(peer), status=known["status"], problem=known["problem"])
 
     def find(
         self, *, kind: str | None = None, states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500
@@ -492,7 +413,7 @@ class Jobs:
     def drop_for_peer(self, peer: str, now: datetime, problem: str, state: str = "dropped") -> int:
         """End every open delivery to an origin."""
         with self._db.transaction():
-            self._hold(PEOPLE, peer)
+            self._turns.hold(PEOPLE, peer)
             rows = self._db.rows(
                 "UPDATE job SET state = :state, finished = :now, problem = :problem, lease_owner = NULL"
                 " WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased') RETURNING lane",
@@ -500,27 +421,19 @@ class Jobs:
             )  # fmt: skip
             for lane in {row["lane"] for row in rows}:
                 self._promote(lane)
-            self._settle_turns(PEOPLE, peer)
+            self._turns.settle_shared(PEOPLE, peer)
         return len(rows)
 
     def hold(self, peer: str, until: datetime | None) -> None:
         """Let nothing go out to a peer before a moment, or let it have its turn again."""
         with self._db.transaction():
-            self._hold(PEOPLE, peer)
-            self._db.run(
-                "UPDATE turn SET opens = :opens WHERE peer = :peer AND pool > 0",
-                peer=peer, opens=0 if until is None else to_ms(until),
-            )  # fmt: skip
-            for pool in (PEOPLE, BULK):
-                self._settle_turn(pool, peer)
+            self._turns.hold(PEOPLE, peer)
+            self._turns.open_at(peer, until)
 
     def prune(self, before: datetime) -> int:
         """Remove jobs that ended before a moment, and turns in which nobody has anything to do."""
         gone = self._db.run("DELETE FROM job WHERE finished < :t", t=to_ms(before))
-        self._db.run(
-            "DELETE FROM turn WHERE next IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.peer = turn.peer"
-            " AND j.state IN ('waiting', 'queued', 'leased'))"
-        )
+        self._turns.prune()
         return gone
 
 
