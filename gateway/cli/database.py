@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.cli.output import Run, command
-from gateway.errors import BadInput, StoreError
+from gateway.errors import BadInput, SettingsError, StoreError
 from gateway.runtime import LOCK, Lock
 from gateway.store import backup as backups
 from gateway.store.postgres import Postgres
+from gateway.store.presence import PostgresPresence
 from gateway.store.store import FILE
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ async def restore(
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = None if settings.database_url else Lock(settings.data / LOCK)
     try:
+        if settings.database_url:
+            _check_nobody_serves(settings.database_url)
         if not yes and (settings.database_url or (settings.data / FILE).exists()):
             raise BadInput("there is a database already: --yes replaces it")
         with _bar(run, "Restoring") as told:
@@ -86,6 +90,13 @@ async def restore(
         " gateway deliveries list shows it, gateway deliveries retry sends one."
     )
     run.one({"file": str(file), "deliveriesDropped": dropped})
+
+
+def _check_nobody_serves(url: str) -> None:
+    """Raise SettingsError while a gateway works with a PostgreSQL."""
+    with contextlib.closing(PostgresPresence(url)) as presence:
+        if presence.is_anybody_there():
+            raise SettingsError("a gateway serves this database: stop all of them first")
 
 
 def _opened(url: str) -> Database:

@@ -55,7 +55,7 @@ class _Line(asyncio.Protocol):
 
     # What asyncio tells.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is one by its methods
         self.transport, self.is_open = transport, True
 
     def data_received(self, data: bytes) -> None:

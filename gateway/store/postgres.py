@@ -58,7 +58,7 @@ class _Line(StrDumper):
 def connect(url: str) -> psycopg.Connection[dict[str, Any]]:
     """Return a connection as all of ours are; raise StoreError when there is none to be had."""
     try:
-        connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **_options(url))  # type: ignore[arg-type]
+        connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **_options(url))  # type: ignore[arg-type]  # libpq's own options
     except psycopg.Error as error:
         raise StoreError(f"PostgreSQL: {_first_line(error)}") from error
     for kind, dumper in ((int, Int8Dumper), (bool, _Flag), (str, _Line)):

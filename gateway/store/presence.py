@@ -33,6 +33,9 @@ class Presence(Protocol):
     def is_gone(self, owner: str) -> bool:
         """Tell whether nobody lives under a name."""
 
+    def is_anybody_there(self) -> bool:
+        """Tell whether any process lives, under whatever name."""
+
     def leads(self, task: str) -> bool:
         """Tell whether this process is the one that does a task; it is from the first yes until its end."""
 
@@ -63,6 +66,11 @@ class FilePresence:
         (self._directory / name).unlink(missing_ok=True)
         os.close(self._held.pop(name))
         return True
+
+    def is_anybody_there(self) -> bool:
+        """Tell whether anybody holds a file of a name."""
+        names = [path.stem for path in self._directory.glob("*.lives")]
+        return any(not self.is_gone(name) for name in names)
 
     def leads(self, task: str) -> bool:
         """Tell whether we hold the file of a task."""
@@ -116,6 +124,15 @@ class PostgresPresence:
             return False
         self._execute("SELECT pg_advisory_unlock(%s)", (_key(_LIVES, owner),))
         return True
+
+    def is_anybody_there(self) -> bool:
+        """Tell whether anybody holds a lock of a name: its class is the upper half of the key."""
+        row = self._execute(
+            "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            (_LIVES,),
+        )
+        return bool(row["n"])
 
     def leads(self, task: str) -> bool:
         """Tell whether we hold the lock of a task."""

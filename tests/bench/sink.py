@@ -21,7 +21,7 @@ class Sink(asyncio.Protocol):
     def __init__(self) -> None:
         self._held = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is one by its methods
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -161,6 +161,18 @@ def test_one_process_leads(server: postgres.Server) -> None:
     second.close()
 
 
+def test_a_served_database_is_not_replaced(pair: Pair, tmp_path: Path) -> None:
+    """A backup is put back only when no gateway serves the database."""
+    pair.first.cli("db", "backup", str(tmp_path / "copy"))
+    start(pair.first, pair.first.port)
+    told = pair.first.run("db", "restore", str(tmp_path / "copy"), "--yes")
+    assert told.code == 2
+    assert "serves this database" in told.err
+    assert pair.first.interrupt()[0] == 0
+    assert pair.first.cli("db", "restore", str(tmp_path / "copy"), "--yes")["deliveriesDropped"] == 0
+    assert [one["name"] for one in pair.first.cli("account", "list")] == ["alice"]
+
+
 def test_workers_behind_one_port(server: postgres.Server, tmp_path: Path, peer: Listening) -> None:
     """``--workers 2`` answers on one port; a worker that is killed is replaced, and nothing of its work is missing."""
     gateway = Served(

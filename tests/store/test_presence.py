@@ -36,6 +36,15 @@ def test_who_leaves_is_gone(store: Store, where: Path | str) -> None:
     assert store.presence.leads("prune")
 
 
+def test_whether_anybody_is_there(store: Store, where: Path | str) -> None:
+    """Whoever lives under any name is there, until it leaves."""
+    assert not store.presence.is_anybody_there()
+    with closing(Store(where)) as other:
+        other.presence.enter("other")
+        assert store.presence.is_anybody_there()
+    assert not store.presence.is_anybody_there()
+
+
 def test_two_cannot_live_under_one_name(tmp_path: Path) -> None:
     """A name that somebody has cannot be taken."""
     first, second = FilePresence(tmp_path / "p"), FilePresence(tmp_path / "p")
