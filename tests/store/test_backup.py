@@ -13,7 +13,7 @@ from store.rows import NOW, account, later
 from gateway.errors import BadInput, NotFound, StoreError
 from gateway.store import backup
 from gateway.store.postgres import Postgres
-from gateway.store.sqlite import sqlite3
+from gateway.store.sqlite import PAGE_SIZE, sqlite3
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def test_a_damaged_backup_is_refused(tmp_path: Path, file_store: Store) -> None:
         put(file_store, number)
     backup.back_up(file_store.database, tmp_path / "copy", told)
     raw = bytearray((tmp_path / "copy").read_bytes())
-    raw[len(raw) // 2 : len(raw) // 2 + 4000] = b"\xff" * 4000
+    for page in range(len(raw) // PAGE_SIZE // 2, len(raw) // PAGE_SIZE):
+        raw[page * PAGE_SIZE : page * PAGE_SIZE + 100] = b"\xff" * 100  # where a page says what it is
     (tmp_path / "copy").write_bytes(bytes(raw))
     (tmp_path / "other").mkdir()
     with pytest.raises(StoreError):

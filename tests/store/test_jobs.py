@@ -154,7 +154,7 @@ def test_deliveries_to_a_refused_peer_are_dropped(store: Store) -> None:
     """Everything that waits or is in hand for an origin ends; arrivals from it are still settled."""
     waiting, settle, other = add(store, "a"), add(store, "b", kind="settle"), add(store, "c", peer="https://x.example")
     held = add(store, "d")
-    assert [one.id for one in store.jobs.claim("me", NOW, 10, pools=(PEOPLE,))][:1] == [waiting]
+    assert waiting in [one.id for one in store.jobs.claim("me", NOW, 10, pools=(PEOPLE,))]
     assert store.jobs.drop_for_peer(PEER, NOW, "refused-by-rule") == 2
     store.jobs.release("me")
     assert [job(store, number).state for number in (waiting, held, settle, other)] == [
