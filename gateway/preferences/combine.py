@@ -52,31 +52,39 @@ def combine(
     statements: Iterable[Statement], category: Category, *, at: datetime, consumer: str | None = None
 ) -> Effective:
     """Return the effective preference for ``category`` and ``consumer`` (a domain or DID) at a time."""
-    said = [s for s in sorted(set(statements), key=lambda s: s.order) if category in s.prefs]
-    aside = {s: why for s in said if (why := _set_aside(s, at, consumer))}
-    counted = [s for s in said if s not in aside]
-    grants = {s.declared_by.id for s in counted if s.is_grant and s.prefs.allows(category)}
-    refusals = [s for s in counted if s.prefs.disallows(category)]
-    standing = [s for s in refusals if s.is_grant or not _speaks_for(s, grants)]
+    return _combine(_in_order(statements), category, at, consumer)
+
+
+def _in_order(statements: Iterable[Statement]) -> list[Statement]:
+    """Return every statement once, in the order that does not depend on how they came in."""
+    return sorted(set(statements), key=lambda s: s.order)
+
+
+def _combine(ordered: Iterable[Statement], category: Category, at: datetime, consumer: str | None) -> Effective:
+    said = [(s, _set_aside(s, at, consumer)) for s in ordered if category in s.prefs]
+    counted = [s for s, aside in said if aside is None]
     permissions = [s for s in counted if s.prefs.allows(category)]
-    answer = Preference.DISALLOW if standing else Preference.ALLOW if permissions else None
-    effects = dict(aside)
-    effects |= {s: "disallows" if s in standing else "lifted" for s in refusals}
-    effects |= {s: _permission_effect(s, outweighed=bool(standing)) for s in permissions}
+    grants = {s.declared_by.id for s in permissions if s.is_grant}
+    refused = any(s.prefs.disallows(category) and not _is_lifted(s, grants) for s in counted)
+    answer = Preference.DISALLOW if refused else Preference.ALLOW if permissions else None
+    effects = ((s, aside or _effect(s, category, grants, refused=refused)) for s, aside in said)
     return Effective(
         category=category,
         answer=answer,
-        because=tuple(Because(statement=s, effect=effects[s]) for s in said),
+        because=tuple(Because(statement=s, effect=effect) for s, effect in effects),
     )
 
 
-def _speaks_for(statement: Statement, authors: Collection[str]) -> bool:
-    """Tell whether one of ``authors`` said this as the author: nobody lifts what another role refuses."""
-    return statement.declared_by.kind is DeclarantKind.AUTHOR and statement.declared_by.id in authors
+def _is_lifted(refusal: Statement, authors: Collection[str]) -> bool:
+    """Tell whether one of ``authors`` said this no as the author: nobody lifts what another role refuses."""
+    declarant = refusal.declared_by
+    return not refusal.is_grant and declarant.kind is DeclarantKind.AUTHOR and declarant.id in authors
 
 
-def _permission_effect(statement: Statement, *, outweighed: bool) -> str:
-    if outweighed:
+def _effect(statement: Statement, category: Category, grants: Collection[str], *, refused: bool) -> str:
+    if statement.prefs.disallows(category):
+        return "lifted" if _is_lifted(statement, grants) else "disallows"
+    if refused:
         return "outweighed"
     return "grants" if statement.is_grant else "allows"
 
@@ -93,8 +101,8 @@ def _set_aside(statement: Statement, at: datetime, consumer: str | None) -> str 
 
 def combined(statements: Iterable[Statement], *, at: datetime, consumer: str | None = None) -> Preferences:
     """Return the effective preferences of all categories at once."""
-    known = tuple(statements)
-    answers = ((category, combine(known, category, at=at, consumer=consumer).answer) for category in Category)
+    ordered = _in_order(statements)
+    answers = ((category, _combine(ordered, category, at, consumer).answer) for category in Category)
     return Preferences({category: answer for category, answer in answers if answer is not None})
 
 

@@ -70,6 +70,10 @@ class Preferences(Mapping[Category, Preference]):
         """Return what is stated; raise KeyError when nothing is."""
         return self._items[category]
 
+    def __contains__(self, category: object) -> bool:
+        """Tell whether anything is stated."""
+        return category in self._items
+
     def __iter__(self) -> Iterator[Category]:
         """Iterate over stated categories in the order of the vocabulary."""
         return iter(self._items)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yardstick
 from attacks import scene as scenes
 from attacks.bombs import LISTED, Aim, Recipe, around, inside, packed, serve_chain, sized
 from attacks.bombs_beyond import BEYOND
@@ -51,7 +52,7 @@ UNSIGNED, SIGNED, FETCHED, ACTOR = WAYS = ("unsigned", "signed", "fetched", "act
 
 @dataclass(slots=True, kw_only=True)
 class Blast:
-    """What one bomb did: ``receive`` up to the answer and ``settle`` after it in milliseconds of processor time."""
+    """What one bomb did: ``receive`` up to the answer and ``settle`` after it, in milliseconds of the ``yardstick``."""
 
     size: int
     status: int
@@ -97,9 +98,11 @@ class Shelter:
 
     def _ask(self, question: dict[str, str]) -> Blast:
         if self._process is None:
+            # What is measured is not traced for the coverage.
+            untraced = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "attacks.bombs_shelter"], cwd=TESTS.parent,
-                env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+                env={**untraced, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
         process = self._process
@@ -155,6 +158,7 @@ class Inside:
         answered = time.process_time()
         await self._world.drain()
         settled = time.process_time()
+        slowness = yardstick.slowness()
         most = peak()
         jobs = [row["problem"] for row in database.rows("SELECT problem FROM job")]
         outcomes = [row["outcome"] for row in database.rows(
@@ -163,8 +167,9 @@ class Inside:
         after = self._scene.visible()
         self._sweep(peer)
         return Blast(
-            size=len(body), status=answer.status, code=_code(answer), receive=1000 * (answered - started),
-            settle=1000 * (settled - answered), rss_mib=max(0.0, most - before), outcome=str((outcomes or [""])[-1]),
+            size=len(body), status=answer.status, code=_code(answer), receive=1000 * (answered - started) / slowness,
+            settle=1000 * (settled - answered) / slowness, rss_mib=max(0.0, most - before),
+            outcome=str((outcomes or [""])[-1]),
             problems=[problem for problem in jobs if problem],
             changed=[name for name, rows in self._scene.before.items() if after[name] != rows],
             fetched=[url for url in self._scene.new_fetches() if url != actor.id], canonicalised=self.canonicalised,

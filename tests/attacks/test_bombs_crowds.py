@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import pytest
+import yardstick
 from attacks.bombs import LISTED, Aim, Recipe, packed
 from attacks.bombs_beyond import BEYOND
 from peers.plain import ACTIVITY_JSON, PUBLIC
@@ -276,7 +277,7 @@ def test_others_are_answered_while_bombs_go_off(tmp_path: Path, rounds: int) -> 
         bad = {name: answer for name, answer in answers.items() if answer not in (202, 400, 401, 403, 413)}
         assert bad == {}
         assert probe.failed == []
-        assert probe.p99 < P99_MS, sorted(probe.took)[-20:]
+        assert probe.p99 < P99_MS * yardstick.slowness(), sorted(probe.took)[-20:]
         assert resident(gateway) - before <= RSS_MIB
         note = peer.plain.note("and after that", to=[aim.alice, PUBLIC], cc=[])
         honest = peer.plain.activity("Create", note, to=[aim.alice])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import uvicorn
+import yardstick
 from attacks.bombs_bytes import MIB, gzipped
 from attacks.bombs_shelter import forget_peak, peak, resident
 from attacks.web_scene import FORM, Site, filled, opened
@@ -146,7 +147,7 @@ async def tell(port: int, pieces: Iterable[bytes], *, pause: float = 0.0, stay: 
             await answered.wait()
             async with asyncio.timeout(MOMENT):
                 await asyncio.shield(hearing)
-    spent = 1000 * (time.process_time() - began)
+    spent = yardstick.milliseconds(began)
     writer.close()
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)

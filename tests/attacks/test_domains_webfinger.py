@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import yardstick
 from attacks import hosts
 from attacks.hosts import CLEAN, DENIED, JRD, Scene, points, prepared
 from web.asking import Answer, ask, problem_of
@@ -282,7 +283,7 @@ async def test_fifty_megabytes_are_not_read(scene: Scene, coding: str) -> None:
     began = time.process_time()
     await refused(scene)
     assert body.taken <= 2 * 1024 * 1024
-    assert time.process_time() - began < 2.0
+    assert yardstick.milliseconds(began) < 2_000
 
 
 LAUGHS = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">%s<!ENTITY f SYSTEM "file:///etc/passwd">
@@ -304,7 +305,7 @@ async def test_xml_is_never_read(scene: Scene) -> None:
     for media in (JRD, "application/xrd+xml", "application/xml", "application/json"):
         evil.serve(PATH, LAUGHS, content_type=media)
         await refused(scene)
-    assert time.process_time() - began < 2.0
+    assert yardstick.milliseconds(began) < 2_000
     assert {path.partition("?")[0] for path in evil.gets} == {"/.well-known/webfinger"}
     assert leak.gets == []
     sources = {path: path.read_text("utf-8") for path in Path(str(gateway.__file__)).parent.rglob("*.py")}
@@ -398,7 +399,7 @@ async def test_a_bad_question_gets_a_problem(scene: Scene, question: str) -> Non
     assert len(answer.body) < 4_000
     assert scene.contacted() == []
     assert scene.changed() == {}
-    assert time.process_time() - began < 2.0
+    assert yardstick.milliseconds(began) < 2_000
 
 
 @pytest.mark.parametrize(

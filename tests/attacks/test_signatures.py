@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yardstick
 from attacks.signature_builder import ALICE, INBOX, Draft, Scene, apply, start
 from web.asking import Answer, ask, problem_of
 from world import BASE, World, account, snapshot
@@ -103,7 +104,7 @@ async def run(scene: Scene, case: dict[str, Any]) -> Run:
         if "idempotent" in case["expect"]["effects"] and len(answers) == 1:
             await scene.world.drain()
             before = snapshot(scene.gateway.kit)
-    cpu = time.process_time() - began
+    cpu = yardstick.milliseconds(began) / 1000
     fetched = [str(outgoing.url) for outgoing in scene.world.board.requests[asked:]]
     await scene.world.drain()
     return Run(scene=scene, draft=draft, answers=answers, before=before, fetched=fetched, cpu=cpu)
