@@ -33,6 +33,8 @@ MOST: Mapping[str, int] = {
     "xRobotsTag": 32,
     "indexable": 32,
 }
+MAPS = frozenset({"contentMap", "nameMap", "summaryMap"})
+MOST_LANGUAGES = 500  # of one text; every one is cleaned by itself
 LONGEST: Mapping[str, int] = {"contentUsage": MAX_TEXT, "xRobotsTag": MAX_TEXT}
 LABELS = frozenset({"aiUsage", "statements", "contentUsage", "xRobotsTag", "indexable"})
 MOST_LABELS = 400  # statements and words about use in one document: each is compared with the others
@@ -62,6 +64,8 @@ def _check_one(name: str, value: object) -> None:
     most, longest = MOST.get(name), LONGEST.get(name)
     if most is not None and isinstance(value, list) and len(value) > most:
         raise MalformedDocument(f"{len(value)} entries in {name}; {most} at most")
+    if name in MAPS and isinstance(value, Mapping) and len(value) > MOST_LANGUAGES:
+        raise MalformedDocument(f"{len(value)} languages in {name}; {MOST_LANGUAGES} at most")
     if longest is not None and any(isinstance(item, str) and len(item) > longest for item in _each(value)):
         raise MalformedDocument(f"{name} of more than {longest} characters")
 

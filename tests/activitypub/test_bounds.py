@@ -20,6 +20,15 @@ def test_one_more_than_most_is_refused(name: str, wrap: Any) -> None:
         bounds.check(wrap({name: ["x"] * (MOST[name] + 1)}))
 
 
+@pytest.mark.parametrize("name", sorted(bounds.MAPS))
+def test_a_text_in_too_many_languages_is_refused(name: str) -> None:
+    """Five hundred languages of one text are taken, and not one more."""
+    spoken = {f"x-{number}": "<p>x" for number in range(bounds.MOST_LANGUAGES)}
+    bounds.check({"object": {name: spoken}})
+    with pytest.raises(MalformedDocument, match=name):
+        bounds.check({"object": {name: {**spoken, "ja": "<p>x"}}})
+
+
 def test_other_lists_are_the_readers_business() -> None:
     """A long list of something else, and a single value instead of a list, are fine."""
     bounds.check({"orderedItems": ["x"] * 10_000, "to": "https://peer.example/1", "attachment": {"type": "Image"}})
