@@ -25,6 +25,7 @@ The tree (status for HTTP, exit code for the command line):
     │   └── RemoteAnswer            502  6   it answered, but not usefully
     ├── SettingsError               500  2
     └── StoreError                  503  1
+        ├── MediaStoreError         503  1
         └── Contended               503  1   somebody else was in the way: the same again may succeed
 
 ``str(error)`` is internal text for logs. ``detail`` is safe for anybody.
@@ -304,6 +305,13 @@ class StoreError(GatewayError):
     code = "store"
     status = 503
     title = Text("The database cannot be used", "データベースを利用できません")
+
+
+class MediaStoreError(StoreError):
+    """The store of media files does not answer, refuses, or holds something else than was put there."""
+
+    code = "media-store"
+    title = Text("The store of media files cannot be used", "メディアファイルの保管場所を利用できません")
 
 
 class Contended(StoreError):

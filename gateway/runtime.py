@@ -89,7 +89,8 @@ class Gateway:
         while True:
             with contextlib.suppress(StoreError):
                 if self.kit.store.presence.leads("prune"):
-                    self.prune()
+                    for sha256 in self._prune_rows():
+                        await asyncio.to_thread(self.kit.files.forget, sha256)
             await asyncio.sleep(PRUNE_SECONDS)
 
     def check_file(self) -> None:
@@ -103,6 +104,11 @@ class Gateway:
 
     def prune(self) -> None:
         """Remove what is older than its retention, and what was begun and never finished."""
+        for sha256 in self._prune_rows():
+            self.kit.files.forget(sha256)
+
+    def _prune_rows(self) -> list[str]:
+        """Remove the rows; return the hashes of the files that nothing names any more."""
         kit, now = self.kit, self.kit.clock.now()
         arrivals_before = now - timedelta(days=kit.settings.retention_arrivals)
         with kit.store.transaction():
@@ -118,9 +124,8 @@ class Gateway:
             orphans = kit.store.objects.unattached_media(now - UNFINISHED)
             for media in orphans:
                 kit.store.objects.forget_media(media.id)
-        for media in orphans:
-            if not kit.store.objects.is_blob_used(media.sha256):
-                kit.files.forget(media.sha256)
+        hashes = dict.fromkeys(media.sha256 for media in orphans)
+        return [sha256 for sha256 in hashes if not kit.store.objects.is_blob_used(sha256)]
 
     async def stop(self, *, grace: float = GRACE_SECONDS) -> None:
         """Finish what is in hand, for so many seconds at most, and close everything."""
@@ -201,7 +206,7 @@ def open_gateway(
         keyring=Keyring(store, secret),
         contexts=read_contexts(),
         schemas=read_schemas(),
-        files=Files(settings.data / "media"),
+        files=_files(settings),
         failed_fetches=Soft(clock, seconds=FAILED_FETCH_SECONDS, cap=SOFT_CAP),
         refetched=Soft(clock, seconds=REFETCH_SECONDS, cap=SOFT_CAP),
         forwarded=Soft(clock, seconds=FORWARDED_SECONDS, cap=SOFT_CAP),
@@ -230,6 +235,19 @@ def _store_and_secret(settings: Settings) -> tuple[Store, bytes]:
     store = Store(file)
     _check_random(settings.secret_path, secret)
     return store, secret
+
+
+def _files(settings: Settings) -> Files:
+    """Return where media files are kept."""
+    root = settings.data / "media"
+    if not settings.media_bucket:
+        return Files(root)
+    from gateway.media.bucket import Bucket  # noqa: PLC0415 - its client takes memory that most have no use for
+
+    return Bucket(
+        root, bucket=settings.media_bucket, endpoint=settings.media_endpoint, region=settings.media_region,
+        access_key=settings.media_access_key, secret_key=settings.media_secret_key.get_secret_value(),
+    )  # fmt: skip
 
 
 def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> Client:

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.carriers.ai_usage import parse_prefs, unknown_words
@@ -48,6 +48,16 @@ class Settings(BaseSettings):
         "",
         description="Empty: SQLite in the data directory; postgresql://...: PostgreSQL, for any number of processes.",
     )
+    media_bucket: str = Field(
+        "",
+        description="Bucket of an S3-compatible store for media; empty: the data directory, shared by all processes.",
+    )
+    media_endpoint: str = Field(
+        "", pattern=r"^(|https?://[^/?#]+/?)$", description="Origin of that store; empty: Amazon's."
+    )
+    media_region: str = Field("us-east-1", description="Region of that bucket.")
+    media_access_key: str = Field("", description="Access key id for that bucket.")
+    media_secret_key: SecretStr = Field(SecretStr(""), description="Secret access key for that bucket.")
     secret_file: Path | None = Field(
         None,
         description="32 random bytes that wrap private keys; made at first start as secret.key in the data directory.",
@@ -125,6 +135,8 @@ class Settings(BaseSettings):
     def _engine(self) -> Settings:
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise ValueError("database_url: leave it empty for SQLite, or give a postgresql:// URL")
+        if self.media_bucket and not (self.media_access_key and self.media_secret_key.get_secret_value()):
+            raise ValueError("media_bucket: give media_access_key and media_secret_key with it")
         return self
 
     @functools.cached_property

@@ -64,8 +64,8 @@ async def _opened(settings: Settings) -> list[dict[str, Any]]:
                 _row(
                     "media",
                     kit.files.is_marked(kit.store.meta.get("media_mark") or ""),
-                    str(settings.data / "media"),
-                    "another community's directory, or not the one that the other processes use: share one",
+                    kit.files.name,
+                    "another community's, or not the one that the other processes use: share one",
                 ),
                 _row(
                     "queue", ok=True, found=f"{kit.store.jobs.count()} waiting, {kit.store.jobs.count('dead')} given up"

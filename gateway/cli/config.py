@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -19,10 +20,19 @@ def show(
     """Show every setting."""
     values = run.settings().model_dump(mode="json")
     rows = [
-        {"setting": f"GATEWAY_{name.upper()}", "value": value, **({"source": run.sources[name]} if sources else {})}
+        {
+            "setting": f"GATEWAY_{name.upper()}",
+            "value": _without_password(value),
+            **({"source": run.sources[name]} if sources else {}),
+        }
         for name, value in values.items()
     ]
     run.many(rows, ["setting", "value", *(["source"] if sources else [])])
+
+
+def _without_password(value: object) -> object:
+    """Return a value of a setting as it may be shown: a database URL without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", value) if isinstance(value, str) else value
 
 
 @command(app, "schema")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.note import Attached
@@ -32,14 +31,8 @@ class Upload:
     alt: str = ""
 
 
-def attach(kit: Kit, account: Account, upload: Upload, object_id: str) -> Attached:
-    """Keep a file of a new post."""
-    blob = kit.files.put(BytesIO(upload.content))
-    return keep(kit, account, blob, upload.name, upload.alt, object_id)
-
-
 def store(kit: Kit, content: BinaryIO) -> Blob:
-    """Keep the content of an uploaded file; raise TooLarge or UnsupportedMediaType. May block on the disk."""
+    """Keep the content of an uploaded file; raise TooLarge or UnsupportedMediaType. May block."""
     return kit.files.put(content)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from gateway.activitypub.addressing import Addressed
@@ -57,8 +59,12 @@ async def create(
     check(draft, uploads)
     tid = kit.tids.next()
     draft = replace(draft, mentioned=await mentioned_in(kit, account, draft.text, draft.reply_to, draft.mentioned))
+    blobs = [await asyncio.to_thread(attach.store, kit, BytesIO(upload.content)) for upload in uploads]
     with kit.store.transaction():
-        media = [attach.attach(kit, account, upload, object_url(kit, tid)) for upload in uploads]
+        media = [
+            attach.keep(kit, account, blob, upload.name, upload.alt, object_url(kit, tid))
+            for blob, upload in zip(blobs, uploads, strict=True)
+        ]
         draft = replace(draft, attached=(*draft.attached, *media))
         stored = save(kit, account, noted(kit, account, draft, tid), draft.visibility, narrowest([own, account.prefs]))
         sent = announce(kit, account, "Create", stored)

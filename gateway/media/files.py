@@ -48,10 +48,15 @@ class Blob:
 
 
 class Files:
-    """Blobs below one directory, two levels deep."""
+    """Blobs below one directory, two levels deep; ``bucket`` keeps them elsewhere, behind the same methods."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    @property
+    def name(self) -> str:
+        """Return where the blobs are, for people."""
+        return str(self._root)
 
     def put(self, content: BinaryIO) -> Blob:
         """Store a file durably, read in pieces; raise TooLarge, UnsupportedMediaType or StoreError (disk full)."""
@@ -112,6 +117,11 @@ class Files:
             Path(name).unlink(missing_ok=True)
             raise
         return digest.hexdigest(), size
+
+    async def find(self, sha256: str) -> Path | None:
+        """Return the file of a hash for reading, or None when there is none."""
+        path = self.path(sha256)
+        return path if path.exists() else None
 
     def forget(self, sha256: str) -> None:
         """Remove the file of a hash."""

@@ -26,8 +26,8 @@ async def file(request: Request) -> Response:
         raise NotFound("media")
     uses = kit.store.objects.uses_of_media(media.id)
     living = [stored for stored in uses if stored.deleted is None]
-    path = kit.files.path(media.sha256)
-    if (uses and not living) or not path.exists():
+    path = None if uses and not living else await kit.files.find(media.sha256)
+    if path is None:
         raise NotFound("media")
     if living:
         # Of several posts the one that asks most decides.

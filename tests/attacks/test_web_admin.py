@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,8 +176,7 @@ def test_files_are_their_owners_alone(tmp_path: Path, case: Case, mask: int) -> 
     try:
         made = open_gateway(settings_in(tmp_path / "data"))
         person = account(made)
-        upload = attach.Upload(content=PNG, name="a.png")
-        attach.attach(made.kit, person, upload, f"{BASE}/posts/x")
+        attach.keep(made.kit, person, attach.store(made.kit, BytesIO(PNG)), "a.png", "", f"{BASE}/posts/x")
         check_modes(tmp_path / "data")
         made.kit.store.close()
     finally:
@@ -208,7 +208,7 @@ def test_what_became_looser_is_mended_or_refused(tmp_path: Path, case: Case, nam
     """A data directory that was opened up since is refused at the next start, or closed again: never used as it is."""
     data = tmp_path / "data"
     made = open_gateway(settings_in(data))
-    attach.attach(made.kit, account(made), attach.Upload(content=PNG, name="a.png"), f"{BASE}/posts/x")
+    attach.keep(made.kit, account(made), attach.store(made.kit, BytesIO(PNG)), "a.png", "", f"{BASE}/posts/x")
     made.kit.store.close()
     (data / name).chmod(mode)
     try:

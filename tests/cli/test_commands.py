@@ -14,6 +14,8 @@ from gateway.store.relations import Report
 from gateway.store.sqlite import Sqlite
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cli.conftest import Shell
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x04\x08\x06"
@@ -138,6 +140,19 @@ def test_tokens_are_shown_once(shell: Shell, alice: dict[str, Any]) -> None:
     shell.json("token", "revoke", made["id"])
     assert shell.json("token", "list")[0]["revoked"] is not None
     assert made["account"] == alice["id"]
+
+
+def test_no_password_is_shown(shell: Shell, tmp_path: Path) -> None:
+    """The settings are shown without the password of the database and the secret key of the media store."""
+    config = tmp_path / "gateway.toml"
+    config.write_text(
+        'database_url = "postgresql://gateway:hunter2@db.example/gateway"\nmedia_bucket = "media"\n'
+        'media_access_key = "AKIA1"\nmedia_secret_key = "hunter3"\n'
+    )
+    told = shell.run("config", "show", "--config", str(config)).stdout
+    assert "postgresql://gateway:***@db.example/gateway" in told
+    assert "AKIA1" in told
+    assert "hunter" not in told
 
 
 def test_reports_are_listed_shown_and_closed(shell: Shell, alice: dict[str, Any]) -> None:

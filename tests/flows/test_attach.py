@@ -12,7 +12,7 @@ from world import BASE, account
 from gateway.activitypub.note import Attached
 from gateway.errors import Refused, UnsupportedMediaType
 from gateway.flows import attach
-from gateway.flows.attach import Upload, safe_name
+from gateway.flows.attach import safe_name
 
 if TYPE_CHECKING:
     from world import World
@@ -65,10 +65,10 @@ async def test_a_file_is_kept_and_described(world: World) -> None:
 async def test_a_file_of_a_draft_belongs_to_its_post(world: World) -> None:
     """Attached on the command line, it is part of the post from the start."""
     home, alice = home_of(world)
-    made = attach.attach(home.kit, alice, Upload(content=PNG, name="x y.png"), POST)
+    made = attach.keep(home.kit, alice, attach.store(home.kit, BytesIO(PNG)), "x y.png", "", POST)
     assert (_media(home.kit, made.url).object, made.url.rpartition("/")[2]) == (POST, "x-y.png")
     with pytest.raises(UnsupportedMediaType):
-        attach.attach(home.kit, alice, Upload(content=b"<svg/>", name="x.png"), POST)
+        attach.store(home.kit, BytesIO(b"<svg/>"))
 
 
 def _filled(shape: Any, url: str) -> Any:
