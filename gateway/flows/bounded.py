@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 START_SECONDS = 10.0  # an interpreter and a library; nothing of the stranger's yet
-WORK_SECONDS = 0.25  # an honest document of a few kilobytes takes a thirtieth
+WORK_SECONDS = 0.5  # an honest document of a few kilobytes takes a sixtieth, and a busy machine some times that
 SECONDS_A_BYTE, MORE_SECONDS = 5e-6, 1.0  # and a long one longer, up to so much
 CPU_SECONDS = 10  # ends the process also when whoever waits for it is gone
 MEMORY = 1024 * 1024 * 1024

@@ -238,6 +238,9 @@ _VERIFIERS: dict[tuple[str, str], Callable[..., None]] = {
 DEFAULT_ALGORITHM = {"rsa": "rsa-v1_5-sha256", "ed25519": "ed25519", "p256": "ecdsa-p256-sha256"}
 
 
+MAX_BASE58 = 2_000  # an RSA key of 8192 bits has 1,420
+
+
 def base58_encode(data: bytes) -> str:
     """Return base58btc without a multibase prefix."""
     number = int.from_bytes(data, "big")
@@ -249,7 +252,12 @@ def base58_encode(data: bytes) -> str:
 
 
 def base58_decode(text: str) -> bytes:
-    """Return the bytes of base58btc; raise WeakKey for other characters."""
+    """Return the bytes of base58btc; raise WeakKey for other characters, or more than any key or signature has.
+
+    The time it takes grows with the square of the length.
+    """
+    if len(text) > MAX_BASE58:
+        raise WeakKey(f"{len(text)} characters of base58btc")
     number = 0
     for character in text:
         value = _BASE58.find(character)

@@ -22,10 +22,11 @@ import orjson
 from gateway.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 type_row = dict[str, Any]
+_NAMES = re.compile(r"(?:FROM|JOIN|INTO|UPDATE) (\w+)")
 _WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
 
@@ -38,6 +39,8 @@ class Database(ABC):
         self._written: Counter[str] = Counter()
         self._undone = 0
         self._elsewhere: int | None = None
+        self._late: dict[Callable[[list[Any]], None], list[Any]] = {}
+        self._late_tables: frozenset[str] = frozenset()
 
     @property
     def shares(self) -> bool:
@@ -58,7 +61,9 @@ class Database(ABC):
         self._depth = 1
         try:
             yield
+            self._catch_up()
         except BaseException:
+            self._late.clear()
             self._depth, self._announces = 0, False
             self._rollback()
             self._taken_back()
@@ -70,15 +75,33 @@ class Database(ABC):
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Run the block inside of a transaction so that only it is taken back when it raises."""
+        self._catch_up()
         self._run("SAVEPOINT piece", {})
         try:
             yield
+            self._catch_up()
         except BaseException:
+            self._late.clear()
             self._run("ROLLBACK TO SAVEPOINT piece", {})
             self._run("RELEASE SAVEPOINT piece", {})
             self._taken_back()
             raise
         self._run("RELEASE SAVEPOINT piece", {})
+
+    def later(self, work: Callable[[list[Any]], None], item: Any, *tables: str) -> None:
+        """Let ``work`` write this, and what else is left for it, before the transaction ends or one of ``tables`` is asked.
+
+        What is taken back with the transaction was never written.
+        """
+        self._late.setdefault(work, []).append(item)
+        self._late_tables |= frozenset(tables)
+
+    def _catch_up(self) -> None:
+        """Write what was left for later."""
+        while self._late:
+            late, self._late = self._late, {}
+            for work, items in late.items():
+                work(items)
 
     def version(self, tables: tuple[str, ...]) -> tuple[int, ...]:
         """Return a value that is another one as soon as somebody may have written to one of the tables."""
@@ -102,7 +125,9 @@ class Database(ABC):
         self._elsewhere = None
 
     def _note(self, sql: str) -> None:
-        """Note which table a statement writes to."""
+        """Note which table a statement writes to; what was left for later comes before it where they concern the same."""
+        if self._late and not self._late_tables.isdisjoint(_named_in(sql)):
+            self._catch_up()
         if (table := _written_by(sql)) is not None:
             self._written[table] += 1
 
@@ -205,6 +230,11 @@ class Database(ABC):
 def _written_by(sql: str) -> str | None:
     found = _WRITES.match(sql)
     return found[1] if found is not None else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _named_in(sql: str) -> frozenset[str]:
+    return frozenset(_NAMES.findall(sql))
 
 
 def check_known(applied: set[str], known: set[str]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.store.backlog import Backlog
 from gateway.store.database import dump, from_ms, load, to_ms
-from gateway.store.turns import POOLS, Turns
+from gateway.store.turns import POOLS, Turns, shared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,24 +75,32 @@ class Jobs:
         self.backlog_of = Backlog(self.waiting_for)
         self.backlog = Backlog(lambda _, most: self.arrivals_waiting(most))
         self._turns = Turns(database)
+        self._in_hand: dict[int, type_row] = {}  # the pool, peer and lane of what this process claimed
 
     def add(
         self, kind: str, payload: dict[str, Any], *, lane: str, peer: str, due: datetime, pool: int = PEOPLE,
         verb: str = "",
     ) -> None:  # fmt: skip
         """Queue a job behind what its lane still holds."""
+        row = {
+            "kind": kind, "pool": pool, "lane": lane, "peer": peer, "verb": verb, "payload": dump(payload),
+            "due": to_ms(due),
+        }  # fmt: skip
         with self._db.transaction():
-            self._turns.hold(pool, peer)
-            [row] = self._db.rows(
-                "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
-                " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0,"
-                " CASE WHEN EXISTS (SELECT 1 FROM job WHERE lane = :lane AND state IN ('waiting', 'queued', 'leased'))"
-                " THEN 'waiting' ELSE 'queued' END, :due) RETURNING state",
-                kind=kind, pool=pool, lane=lane, peer=peer, verb=verb, payload=dump(payload), due=to_ms(due),
-            )  # fmt: skip
-            if row["state"] == "queued":
-                self._turns.touch(pool, peer, to_ms(due))
+            self._db.later(self._add_all, row, "job", "turn")
             self._db.announce()
+
+    def _add_all(self, rows: list[dict[str, Any]]) -> None:
+        """Queue several jobs, each behind what its lane still holds."""
+        self._turns.hold_all(rows)
+        self._db.run_many(
+            "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
+            " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0,"
+            " CASE WHEN EXISTS (SELECT 1 FROM job WHERE lane = :lane AND state IN ('waiting', 'queued', 'leased'))"
+            " THEN 'waiting' ELSE 'queued' END, :due)",
+            rows,
+        )
+        self._turns.touch_all(rows)
 
     def add_to_new_lanes(self, kind: str, verb: str, pool: int, items: Sequence[NewJob], created: datetime) -> None:
         """Queue many jobs at once, each the first that its lane ever had."""
@@ -103,17 +111,14 @@ class Jobs:
             }
             for item in items
         ]  # fmt: skip
-        first: dict[str, int] = {}
-        for row in rows:
-            first[row["peer"]] = min(row["due"], first.get(row["peer"], row["due"]))
         with self._db.transaction():
-            self._turns.hold_all([{"pool": pool, "peer": peer} for peer in first])
+            self._turns.hold_all(rows)
             self._db.run_many(
                 "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
                 " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0, 'queued', :created)",
                 rows,
             )
-            self._turns.touch_all(pool, first)
+            self._turns.touch_all(rows)
             self._db.announce()
 
     def _hold_of(self, job: int) -> None:
@@ -140,7 +145,7 @@ class Jobs:
 
     def is_sent(self, activity: str, lane: str) -> bool:
         """Tell whether an activity was queued in a lane, whatever became of it."""
-        rows = self._db.rows("SELECT payload FROM job WHERE lane = :lane AND kind = 'deliver'", lane=lane)
+        rows = self._db.rows("SELECT payload FROM job WHERE lane = :lane AND pool > 0 AND kind = 'deliver'", lane=lane)
         return any(load(row["payload"]).get("activity") == activity for row in rows)
 
     def claim(
@@ -163,37 +168,46 @@ class Jobs:
                     turns = self._turns.due(pool, now, limit - len(taken))
                     if not turns:
                         break
-                    before = len(taken)
-                    for turn in turns:
-                        if not self._turns.is_free(pool, turn["peer"]):
-                            continue
-                        room = 1 if turn["troubled"] else share if turn["peer"] else NO_SHARE
-                        taken += self._take(owner, now, pool, turn["peer"], room, limit - len(taken))
-                    if self._db.shares and len(taken) == before:
+                    found, passed = self._take_turns(owner, now, pool, share, turns, limit - len(taken))
+                    taken += found
+                    if not passed:
                         break  # others are at it
         return taken
 
+    def _take_turns(
+        self, owner: str, now: datetime, pool: int, share: int, turns: Sequence[type_row], limit: int
+    ) -> tuple[list[Job], int]:
+        """Lease what each of some peers may have, and let their next turns come when that is possible.
+
+        Return what was leased, and how many had their turn: the others are in another process's hands.
+        """
+        taken: list[Job] = []
+        passed: dict[str, int] = {}
+        for turn in turns:
+            peer = turn["peer"]
+            if len(taken) >= limit:
+                break
+            if self._turns.is_free(pool, peer):
+                passed[peer] = 1 if turn["troubled"] else share if peer else NO_SHARE
+                taken += self._take(owner, now, pool, peer, passed[peer], limit - len(taken))
+        self._turns.passed(pool, passed, now)
+        return taken, len(passed)
+
     def _take(self, owner: str, now: datetime, pool: int, peer: str, share: int, limit: int) -> list[Job]:
-        """Lease what a peer may have, and let its next turn come when that is possible."""
-        if limit <= 0:
-            return []
-        # What comes from a peer does not wait for what goes to it, all of which counts together.
-        leased = self._db.value(
-            "SELECT count(*) FROM job WHERE peer = :peer AND state = 'leased' AND (pool = 0) = (:pool = 0)",
-            pool=pool, peer=peer,
-        )  # fmt: skip
+        """Lease what a peer may have."""
+        first, last = shared(pool)
         rows = self._db.rows(
             "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
             " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND due <= :now"
-            " ORDER BY due, id LIMIT :room) RETURNING *",
-            owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE),
-            room=max(0, min(share - leased, limit)),
+            " ORDER BY due, id LIMIT (SELECT CASE WHEN count(*) >= :share THEN 0"
+            " WHEN :share - count(*) < :most THEN :share - count(*) ELSE :most END FROM job WHERE peer = :peer"
+            " AND state IN ('waiting', 'queued', 'leased') AND state = 'leased' AND pool BETWEEN :first AND :last))"
+            " RETURNING *",
+            owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE), share=share, most=limit,
+            first=first, last=last,
         )  # fmt: skip
-        if leased + len(rows) >= share:
-            # One that ends gives the turn back.
-            self._turns.rest(pool, peer)
-        else:
-            self._turns.settle(pool, peer, now)
+        for row in rows:
+            self._in_hand[row["id"]] = {name: row[name] for name in ("pool", "peer", "lane")}
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
     def _free(self, now: datetime) -> None:
@@ -239,16 +253,30 @@ class Jobs:
         self, job: int, now: datetime, *, state: str = "done", status: int | None = None, problem: str | None = None
     ) -> None:
         """End a job; the next one of its lane may be claimed."""
+        end = {"id": job, "state": state, "now": to_ms(now), "status": status, "problem": problem}
         with self._db.transaction():
-            self._hold_of(job)
-            rows = self._db.rows(
-                "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
-                " WHERE id = :id AND state IN ('waiting', 'queued', 'leased') RETURNING pool, peer, lane",
-                id=job, state=state, now=to_ms(now), status=status, problem=problem,
-            )  # fmt: skip
-            for row in rows:
-                self._promote(row["lane"])
-                self._turns.settle_shared(row["pool"], row["peer"], now)
+            self._db.later(self._end_all, end, "job", "turn")
+
+    def _end_all(self, ends: list[dict[str, Any]]) -> None:
+        """End several jobs: the first of what waits in their lanes is queued, and their peers have their turns again."""
+        places = [row for end in ends if (row := self._place_of(end["id"])) is not None]
+        self._turns.hold_all(places)
+        self._db.run_many(
+            "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
+            " WHERE id = :id AND state IN ('waiting', 'queued', 'leased')",
+            ends,
+        )
+        self._db.run_many(
+            "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
+            " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting'",
+            [{"lane": lane} for lane in sorted({row["lane"] for row in places})],
+        )
+        self._turns.settle_all({(row["pool"], row["peer"]) for row in places}, max(end["now"] for end in ends))
+
+    def _place_of(self, job: int) -> type_row | None:
+        """Return the pool, peer and lane of a job."""
+        known = self._in_hand.pop(job, None)
+        return known or self._db.one("SELECT pool, peer, lane FROM job WHERE id = :id", id=job)
 
     def _promote(self, lane: str) -> None:
         """Queue the first that waits in a lane which holds nothing else."""
@@ -257,10 +285,11 @@ class Jobs:
             " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting' RETURNING pool, peer, due",
             lane=lane,
         ):
-            self._turns.touch(row["pool"], row["peer"], row["due"])
+            self._turns.touch_all([row])
 
     def postpone(self, job: int, due: datetime, *, status: int | None = None, problem: str | None = None) -> None:
         """Put a job back for later."""
+        self._in_hand.pop(job, None)
         with self._db.transaction():
             self._hold_of(job)
             rows = self._db.rows(
@@ -278,7 +307,7 @@ class Jobs:
         with self._db.transaction():
             if self._db.shares:
                 self._turns.hold_all(self._db.rows("SELECT pool, peer FROM job WHERE lane = :lane", lane=lane))
-            begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND begun = 1 LIMIT 1", lane=lane)
+            begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND pool > 0 AND begun = 1 LIMIT 1", lane=lane)
             rows = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
                 " AND state IN ('waiting', 'queued', 'leased') AND state <> 'leased' AND (:verb = '' OR verb = :verb) RETURNING pool, peer, verb",
@@ -335,6 +364,7 @@ class Jobs:
 
     def release(self, owner: str, died: datetime | None = None) -> int:
         """Give back what somebody had in hand who ends, or who died before a moment; return how much that was."""
+        self._in_hand.clear()
         with self._db.transaction():
             if self._db.shares:
                 self._turns.hold_all(
@@ -354,6 +384,8 @@ class Jobs:
     def count(self, *states: str) -> int:
         """Return how many jobs are in one of the states; without any, how many are not in hand yet."""
         wanted = states or ("waiting", "queued")
+        if {*OPEN, "dead"}.issuperset(wanted):
+            return sum(number for _, state, number in self.sizes() if state in wanted)
         return sum(int(self._db.value("SELECT count(*) FROM job WHERE state = :s", s=state) or 0) for state in wanted)
 
     def get(self, job: int) -> Job | None:
@@ -364,9 +396,9 @@ class Jobs:
     def sizes(self) -> list[tuple[int, str, int]]:
         """Return (pool, state, how many) of what has not ended, and of what was given up."""
         rows = self._db.rows(
-            "SELECT pool, state, count(*) AS n FROM job WHERE state IN ('waiting', 'queued', 'leased', 'dead')"
-            " GROUP BY pool, state"
+            "SELECT pool, state, count(*) AS n FROM job WHERE state IN ('waiting', 'queued', 'leased') GROUP BY pool, state"
         )
+        rows += self._db.rows("SELECT pool, state, count(*) AS n FROM job WHERE state = 'dead' GROUP BY pool, state")
         return [(row["pool"], row["state"], int(row["n"])) for row in rows]
 
     def oldest(self) -> dict[int, datetime]:

@@ -207,12 +207,30 @@ CREATE INDEX activity_unsealed ON activity (id) WHERE seal IS NULL;
 CREATE INDEX account_unsealed ON account (id) WHERE seal IS NULL;
 """
 
+
+_FEWER_INDEXES = """
+DROP INDEX job_state;
+DROP INDEX job_in_hand;
+DROP INDEX job_begun;
+DROP INDEX job_open;
+DROP INDEX job_lease;
+DROP INDEX job_delivery;
+CREATE INDEX job_open ON job (peer, state, pool) WHERE state IN ('waiting', 'queued', 'leased');
+CREATE INDEX job_lease ON job (lease_until, lease_owner) WHERE state = 'leased';
+CREATE INDEX job_delivery ON job (lane) WHERE pool > 0;
+CREATE INDEX job_dead ON job (pool) WHERE state = 'dead';
+INSERT INTO turn SELECT pool, peer, NULL,
+  coalesce((SELECT max(until) FROM circuit WHERE origin = job.peer AND job.pool > 0), 0), 0
+  FROM job WHERE state = 'waiting' GROUP BY pool, peer ON CONFLICT DO NOTHING;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", _FIRST),  # every table
     ("0002_clients", _CLIENTS),  # an author's own software: scoped tokens, apps, inboxes to read, collections
     ("0003_bounds", _BOUNDS),  # how many arrivals wait is known at once
     ("0004_turns", _TURNS),  # peers have turns, so that a claim costs the same however much is queued
     ("0005_seals", _SEALS),  # what goes out is sealed, so that a flipped bit is found
+    ("0006_fewer_indexes", _FEWER_INDEXES),  # what a job costs is mostly what its indexes cost
 )
 MIGRATIONS = Migrations("gateway")
 _FOR_POSTGRES = (

@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING
 from gateway.store.database import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
 
 # Who waits: an arrival to be settled; somebody for one answer; many for the same post. In this order.
 ARRIVALS, PEOPLE, BULK = POOLS = (0, 1, 2)
-_TOUCH = (
-    "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
-    " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
-    " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
-    " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
-    " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END"
-)
+
+
+def shared(pool: int) -> tuple[int, int]:
+    """Return the first and the last of the pools that share a peer's hands with one.
+
+    What comes from a peer does not wait for what goes to it, all of which counts together.
+    """
+    return (ARRIVALS, ARRIVALS) if pool == ARRIVALS else (PEOPLE, BULK)
 
 
 class Turns:
@@ -48,6 +49,8 @@ class Turns:
 
     def hold_all(self, rows: Sequence[type_row]) -> None:
         """Hold the peers of several rows, always in the same order: nobody waits for somebody who waits for them."""
+        if not self._db.shares:
+            return
         for pool, peer in sorted({(min(row["pool"], PEOPLE), row["peer"]) for row in rows}):
             self.hold(pool, peer)
 
@@ -69,46 +72,71 @@ class Turns:
             pool=pool, now=to_ms(now), limit=limit,
         )  # fmt: skip
 
-    def touch(self, pool: int, peer: str, due: int) -> None:
-        """Let a peer's turn come no later than something is due, unless its circuit is open until then."""
-        if pool == ARRIVALS:  # which no circuit holds back
-            self._db.run(
-                "INSERT INTO turn (pool, peer, opens, next, served) VALUES (0, :peer, 0, :due, 0)"
-                " ON CONFLICT (pool, peer) DO UPDATE SET next = excluded.next"
-                " WHERE turn.next IS NULL OR turn.next > excluded.next",
-                peer=peer, due=due,
-            )  # fmt: skip
-            return
-        self.touch_all(pool, {peer: due})
-
-    def touch_all(self, pool: int, due: Mapping[str, int]) -> None:
-        """Let the turns of many peers come no later than something is due for each."""
-        self._db.run_many(_TOUCH, [{"pool": pool, "peer": peer, "due": when} for peer, when in due.items()])
-
-    def settle(self, pool: int, peer: str, now: datetime | None = None) -> None:
-        """Let a peer's turn come when the first of what is queued is due, and after all who waited until ``now``."""
-        self._settle(pool, pool, peer, now)
+    def touch_all(self, rows: Iterable[type_row]) -> None:
+        """Let turns come no later than something is due (``pool``, ``peer`` and ``due`` of each), unless a circuit is open."""
+        first: dict[tuple[int, str], int] = {}
+        for row in rows:
+            key = row["pool"], row["peer"]
+            first[key] = min(row["due"], first.get(key, row["due"]))
+        self._db.run_many(
+            "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
+            " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
+            " FROM circuit WHERE origin = :peer AND :pool > 0) known WHERE true"
+            " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
+            " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END",
+            [{"pool": pool, "peer": peer, "due": due} for (pool, peer), due in sorted(first.items())],
+        )
 
     def settle_shared(self, pool: int, peer: str, now: datetime | None = None) -> None:
         """Settle the turns that share a peer's hands with a pool."""
-        self._settle(*(ARRIVALS, ARRIVALS) if pool == ARRIVALS else (PEOPLE, BULK), peer, now)
+        self.settle_all([(pool, peer)], 0 if now is None else to_ms(now))
 
-    def _settle(self, first: int, last: int, peer: str, now: datetime | None) -> None:
-        self._served += now is not None
-        self._db.run(
+    def settle_all(self, peers: Iterable[tuple[int, str]], least: int) -> None:
+        """Let turns come when the first of what is queued is due, and after all who waited until ``least`` (ms; 0: nobody).
+
+        Each of ``peers`` is a pool and a peer, and stands for the turns that share the peer's hands with that pool.
+        """
+        sharing = sorted({(*shared(pool), peer) for pool, peer in peers})
+        rows = [
+            {"first": first, "last": last, "peer": peer, "least": least, "served": self._next_served()}
+            for first, last, peer in sharing
+        ]
+        self._db.run_many(
             "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
             " WHEN min(due) < :least AND turn.opens < :least THEN :least"
             " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
             " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued')"
-            " WHERE pool IN (:first, :last) AND peer = :peer",
-            first=first, last=last, peer=peer, least=0 if now is None else to_ms(now), served=self._served,
-        )  # fmt: skip
-
-    def rest(self, pool: int, peer: str) -> None:
-        """Give a peer no turn until one of what it has in hand ends."""
-        self._db.run(
-            "UPDATE turn SET next = NULL WHERE peer = :peer AND (pool = 0) = (:pool = 0)", pool=pool, peer=peer
+            " WHERE pool BETWEEN :first AND :last AND peer = :peer",
+            rows,
         )
+
+    def passed(self, pool: int, peers: Mapping[str, int], now: datetime) -> None:
+        """Let the next turns of peers that just had theirs come after all who waited until ``now``.
+
+        ``peers`` says how much of each may be in hand: who has that has no turn until something of it ends.
+        """
+        first, last = shared(pool)
+        rows = [
+            {
+                "pool": pool, "peer": peer, "first": first, "last": last, "share": share, "least": to_ms(now),
+                "served": self._next_served(),
+            }
+            for peer, share in peers.items()
+        ]  # fmt: skip
+        self._db.run_many(
+            "UPDATE turn SET served = CASE WHEN pool = :pool THEN :served ELSE served END, next = CASE WHEN :share <="
+            " (SELECT count(*) FROM job WHERE peer = turn.peer AND state IN ('waiting', 'queued', 'leased')"
+            " AND state = 'leased' AND pool BETWEEN :first AND :last) THEN NULL WHEN pool <> :pool THEN next"
+            " ELSE (SELECT CASE WHEN min(due) < :least AND turn.opens < :least THEN :least"
+            " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
+            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued') END"
+            " WHERE pool BETWEEN :first AND :last AND peer = :peer",
+            rows,
+        )
+
+    def _next_served(self) -> int:
+        self._served += 1
+        return self._served
 
     def open_at(self, peer: str, moment: datetime | None) -> None:
         """Let nothing go out to a peer before a moment, or let it have its turn again."""

@@ -393,3 +393,10 @@ def test_base58_has_no_look_alikes(text: str) -> None:
     """Characters outside the alphabet are refused."""
     with pytest.raises(WeakKey):
         keys.base58_decode(text)
+
+
+def test_base58_longer_than_any_key_is_not_read() -> None:
+    """What no key or signature is as long as is refused unread: reading takes the square of its length."""
+    assert keys.base58_decode("z" * keys.MAX_BASE58)
+    with pytest.raises(WeakKey, match="characters"):
+        keys.base58_decode("z" * (keys.MAX_BASE58 + 1))

@@ -38,6 +38,13 @@ def fails(store: Store, work: Callable[[], object]) -> None:
         raise KeyError
 
 
+def piece_fails(store: Store, work: Callable[[], object]) -> None:
+    """Do something in a piece of a transaction that then fails."""
+    with store.database.savepoint():
+        work()
+        raise KeyError
+
+
 def keys(store: Store) -> list[str]:
     """Return the rows that are there."""
     return [row["key"] for row in store.database.rows(KEYS)]
@@ -93,7 +100,14 @@ def test_rows_values_and_nothing(store: Store) -> None:
 
 def test_migrations_are_recorded(store: Store) -> None:
     """The names of what ran are kept, in order."""
-    assert store.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns", "0005_seals"]
+    assert store.database.applied() == [
+        "0001_first",
+        "0002_clients",
+        "0003_bounds",
+        "0004_turns",
+        "0005_seals",
+        "0006_fewer_indexes",
+    ]
 
 
 def test_opening_again_migrates_nothing(store: Store, where: Path | str) -> None:
@@ -101,7 +115,14 @@ def test_opening_again_migrates_nothing(store: Store, where: Path | str) -> None
     put(store, "a")
     store.close()
     again = Store(where)
-    assert again.database.applied() == ["0001_first", "0002_clients", "0003_bounds", "0004_turns", "0005_seals"]
+    assert again.database.applied() == [
+        "0001_first",
+        "0002_clients",
+        "0003_bounds",
+        "0004_turns",
+        "0005_seals",
+        "0006_fewer_indexes",
+    ]
     assert keys(again) == ["a"]
     again.close()
 
@@ -122,3 +143,66 @@ def test_no_moment_is_none() -> None:
 def test_documents_survive_as_text(value: object) -> None:
     """What is dumped is loaded again."""
     assert load(dump(value)) == value
+
+
+class Left:
+    """Writes names into ``meta``, all that were left for later in one go."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.written: list[list[str]] = []
+
+    def later(self, name: str) -> None:
+        """Leave one name."""
+        self.store.database.later(self._write, name, "meta")
+
+    def _write(self, names: list[str]) -> None:
+        self.written.append(names)
+        for name in names:
+            self.store.database.run("INSERT INTO meta VALUES (:name, '1')", name=name)
+
+
+def test_what_is_left_for_later_is_written_at_the_end(store: Store) -> None:
+    """All that was left in a transaction is written in one go, and stays."""
+    left = Left(store)
+    with store.transaction():
+        left.later("a")
+        store.database.run("DELETE FROM peer WHERE origin = 'x'")
+        left.later("b")
+        assert left.written == []
+    assert left.written == [["a", "b"]]
+    assert [store.meta.get(name) for name in "ab"] == ["1", "1"]
+
+
+def test_what_is_left_for_later_comes_before_a_question_about_it(store: Store) -> None:
+    """Whoever asks a table sees what was left to be written there; who asks another table does not hurry it."""
+    left = Left(store)
+    with store.transaction():
+        left.later("a")
+        assert store.database.value("SELECT count(*) AS n FROM meta WHERE key = 'a'") == 1
+        left.later("b")
+    assert left.written == [["a"], ["b"]]
+
+
+def test_what_was_left_in_a_transaction_that_failed_is_forgotten(store: Store) -> None:
+    """Nothing of it is written then or in the next transaction."""
+    left = Left(store)
+    with pytest.raises(KeyError):
+        fails(store, lambda: left.later("a"))
+    with store.transaction():
+        left.later("b")
+    assert left.written == [["b"]]
+    assert (store.meta.get("a"), store.meta.get("b")) == (None, "1")
+
+
+def test_what_was_left_in_a_piece_that_failed_is_forgotten_alone(store: Store) -> None:
+    """Of several pieces of a transaction only the failed one's is not written."""
+    left = Left(store)
+    with store.transaction():
+        left.later("a")
+        with pytest.raises(KeyError):
+            piece_fails(store, lambda: left.later("b"))
+        with store.database.savepoint():
+            left.later("c")
+        left.later("d")
+    assert [store.meta.get(name) for name in "abcd"] == ["1", None, "1", "1"]
