@@ -6,10 +6,13 @@ Source: Mastodon's federation limits where it has any (500 options, 256 aliases)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gateway.carriers.structured import MAX_TEXT
 from gateway.errors import MalformedDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOST: Mapping[str, int] = {
     "to": 2_000,
@@ -41,21 +44,27 @@ MOST_LABELS = 400  # statements and words about use in one document: each is com
 MOST_DEFINITIONS = 1_000  # terms that contexts define: Mastodon's has thirty
 
 
+_HOLDERS = (dict, list)  # what the JSON reader makes
+_BOUNDED = frozenset({*MOST, *LONGEST, *MAPS, *LABELS})
+
+
 def check(document: Mapping[str, object]) -> None:
     """Raise MalformedDocument when a list anywhere in ``document`` is longer than what it is for."""
     labels = definitions = 0
     waiting: list[tuple[object, bool]] = [(document, False)]
     while waiting:
         value, in_context = waiting.pop()
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             definitions += len(value) if in_context else 0
             for name, item in value.items():
-                _check_one(name, item)
-                labels += _size(item) if name in LABELS else 0
-                waiting.append((item, in_context or name == "@context"))
+                if name in _BOUNDED:
+                    _check_one(name, item)
+                    labels += _size(item) if name in LABELS else 0
+                if isinstance(item, _HOLDERS):
+                    waiting.append((item, in_context or name == "@context"))
         elif isinstance(value, list):
             definitions += len(value) if in_context else 0
-            waiting += [(item, in_context) for item in value]
+            waiting += [(item, in_context) for item in value if isinstance(item, _HOLDERS)]
     if labels > MOST_LABELS or definitions > MOST_DEFINITIONS:
         raise MalformedDocument(f"{labels} words about use, {definitions} definitions in contexts")
 
@@ -64,7 +73,7 @@ def _check_one(name: str, value: object) -> None:
     most, longest = MOST.get(name), LONGEST.get(name)
     if most is not None and isinstance(value, list) and len(value) > most:
         raise MalformedDocument(f"{len(value)} entries in {name}; {most} at most")
-    if name in MAPS and isinstance(value, Mapping) and len(value) > MOST_LANGUAGES:
+    if name in MAPS and isinstance(value, dict) and len(value) > MOST_LANGUAGES:
         raise MalformedDocument(f"{len(value)} languages in {name}; {MOST_LANGUAGES} at most")
     if longest is not None and any(isinstance(item, str) and len(item) > longest for item in _each(value)):
         raise MalformedDocument(f"{name} of more than {longest} characters")

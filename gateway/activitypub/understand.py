@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from gateway.activity import Activity
 from gateway.activitypub.properties import id_of, ids_of, only_id, type_of
 from gateway.clock import parse_rfc3339
-from gateway.errors import BadUrl, MalformedDocument, Refused
+from gateway.errors import MalformedDocument, Refused
 from gateway.jsonld.expand import restructures
 from gateway.preferences import Auth, Declarant, DeclarantKind
-from gateway.urls import MAX_URL, same_origin, split
+from gateway.urls import MAX_URL, same_origin, try_origin
 
 if TYPE_CHECKING:
     from gateway.activitypub.labels import Reader
@@ -40,11 +40,7 @@ def id_checked(document: Mapping[str, object], actor: str) -> str:
 
 
 def _is_id(text: str) -> bool:
-    try:
-        split(text)
-    except BadUrl:
-        return False
-    return len(text) <= MAX_URL
+    return len(text) <= MAX_URL and try_origin(text) is not None
 
 
 def understand(

@@ -40,8 +40,12 @@ def reach(kit: Kit, account: Account, addresses: Iterable[str], *, shared: bool)
         members = _members(kit, account, address)
         if members is not None and not address.startswith(f"{account.id}/"):
             found.listed += members
+        known = kit.store.relations.followers_inboxes(account.id) if address == f"{account.id}/followers" else {}
         for actor in [address] if members is None else members:
-            place(kit, found, actor, shared=shared)
+            if actor in known:
+                found.inboxes.append(known[actor][shared])
+            else:
+                place(kit, found, actor, shared=shared)
     found.here = [actor for actor in dict.fromkeys(found.here) if actor != account.id]
     found.strangers = list(dict.fromkeys(found.strangers))[:MAX_STRANGERS]
     return found
@@ -80,8 +84,7 @@ def lives_here(kit: Kit, actor: str) -> bool:
 
 def follower_inboxes(kit: Kit, account: Account) -> list[str]:
     """Return one inbox a server for everybody elsewhere who follows ``account``: shared where there is one."""
-    actors = (kit.store.relations.actor(follower) for follower in kit.store.relations.followers(account.id))
-    return list(dict.fromkeys(actor.best_inbox for actor in actors if actor is not None))
+    return list(dict.fromkeys(best for _, best in kit.store.relations.followers_inboxes(account.id).values()))
 
 
 def inbox_of(kit: Kit, actor_id: str, *, shared: bool = False) -> list[str]:

@@ -6,7 +6,7 @@ all of it within the one request that an unjudged POST may cost. Source: FEP-8b3
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.errors import Unavailable
@@ -92,7 +92,7 @@ def judge_offline(
 
 def joined(borne: Verdict, proven: Verdict) -> Verdict:
     """Return one verdict with the steps of both, those of the proof named ``proof`` and ``proof-...``."""
-    named = (step if step.name == "proof" else replace(step, name=f"proof-{step.name}") for step in proven.steps)
+    named = (step if step.name == "proof" else step._replace(name=f"proof-{step.name}") for step in proven.steps)
     ok = borne.ok and proven.ok
     return Verdict(
         ok=ok, scheme=proof.SCHEME, steps=(*borne.steps, *named), key_id=proven.key_id, actor=proven.actor if ok else ""

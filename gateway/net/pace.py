@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.net.soft import Soft
 
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from gateway.clock import Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(NamedTuple):
     """What a key has left: whether it may go on, how many more, seconds until the quota is whole or one is free."""
 
     ok: bool
@@ -40,12 +38,14 @@ class Pace:
 
     def take(self, key: str, cost: float = 1.0) -> Left:
         """Take so much when there is so much; ``ok`` says whether there was."""
-        before = self.look(key, cost)
-        if self.quota == 0 or not before.ok:
-            return before
-        ahead = self._ahead(key) + cost * self._step
-        self._full.put(key, self._clock.monotonic() + ahead)
-        return self._left(ahead, cost, ok=True)
+        ahead = self._ahead(key)
+        if self.quota == 0:
+            return self._left(ahead, cost, ok=True)
+        after = ahead + cost * self._step
+        if after > self.seconds + 1e-9:
+            return self._left(ahead, cost, ok=False)
+        self._full.put(key, self._clock.monotonic() + after)
+        return self._left(after, cost, ok=True)
 
     def give_back(self, key: str, cost: float = 1.0) -> None:
         """Give so much back: it turned out to be well spent."""

@@ -6,12 +6,12 @@ Steps look the same whether a key was cached or not, and never show a stored key
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MAX_FOUND = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One check: a stable name, what it wanted, what it saw."""
 
     name: str

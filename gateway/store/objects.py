@@ -347,10 +347,10 @@ class Objects:
 
     def remember_recipients(self, object_id: str, inboxes: Iterable[str]) -> None:
         """Remember who was sent an object: edits and deletions reach them too."""
-        for inbox in inboxes:
-            self._db.run(
-                "INSERT INTO recipient VALUES (:object, :inbox) ON CONFLICT DO NOTHING", object=object_id, inbox=inbox
-            )
+        self._db.run_many(
+            "INSERT INTO recipient VALUES (:object, :inbox) ON CONFLICT DO NOTHING",
+            [{"object": object_id, "inbox": inbox} for inbox in inboxes],
+        )
 
     def recipients(self, object_id: str) -> list[str]:
         """Return every inbox an object was ever sent to."""

@@ -151,6 +151,16 @@ class Relations:
         )
         return [row["follower"] for row in rows]
 
+    def followers_inboxes(self, actor: str) -> dict[str, tuple[str, str]]:
+        """Return the inbox, and the one a server would rather have, of each follower elsewhere whose actor is known."""
+        rows = self._db.rows(
+            "SELECT a.id, a.inbox, coalesce(a.shared_inbox, a.inbox) AS best FROM follow f"
+            " JOIN remote_actor a ON a.id = f.follower AND a.gone IS NULL"
+            " WHERE f.followed = :a AND f.state = 'accepted' ORDER BY f.created, f.follower",
+            a=actor,
+        )
+        return {row["id"]: (row["inbox"], row["best"]) for row in rows}
+
     def following(self, actor: str, state: str = "accepted") -> list[str]:
         """Return whom an actor follows."""
         rows = self._db.rows(

@@ -37,6 +37,10 @@ STATIC = Path(__file__).parent / "static"
 TID = "{tid}"
 
 ROUTES = [
+    # What most requests are for comes first.
+    Route("/inbox", federation.INBOX, methods=["POST"]),
+    Route("/actor/inbox", federation.INBOX, methods=["POST"]),
+    Route("/users/{name}/inbox", federation.INBOX, methods=["POST"]),
     Route("/.well-known/webfinger", discovery.find),
     Route("/.well-known/host-meta", discovery.host_meta),
     Route("/.well-known/nodeinfo", discovery.nodeinfo_links),
@@ -47,12 +51,9 @@ ROUTES = [
     Route("/policies/tdm.json", discovery.tdm_policy),
     Route("/livez", discovery.livez),
     Route("/readyz", discovery.readyz),
-    Route("/inbox", federation.INBOX, methods=["POST"]),
     Route("/actor", federation.instance_actor),
-    Route("/actor/inbox", federation.INBOX, methods=["POST"]),
     *(Route(f"/actor/{name}", federation.instance_collection) for name in federation.COLLECTIONS),
     Route("/users/{name}", federation.actor),
-    Route("/users/{name}/inbox", federation.INBOX, methods=["POST"]),
     Route("/users/{name}/inbox", collections.inbox, methods=["GET"]),
     Route("/users/{name}/outbox", collections.outbox, methods=["GET"]),
     Route("/users/{name}/outbox", client.outbox, methods=["POST"]),

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from gateway.signatures.request import SignedRequest
 
 ACTORS = 1_000
+PEERS = 10
 AT_ONCE = 32
 
 
-def signed(peer: PlainPeer, count: int, first: int, actors: int = ACTORS) -> list[SignedRequest]:
-    """Return signed Create(Note)s of many actors, which share their keys because making keys is slow."""
+def signed(peers: Sequence[PlainPeer], count: int, first: int, actors: int = ACTORS) -> list[SignedRequest]:
+    """Return signed Create(Note)s of many actors, those of a peer with one key because making keys is slow."""
     made = []
     for number in range(first, first + count):
-        name = f"u{number % actors}"
+        name, peer = f"u{number % actors}", peers[number % actors % len(peers)]
         plain._KEYS[f"{peer.base}/users/{name}"] = plain.keys_for(peer.me.id)
         actor = peer.actor(name)
         document = peer.activity("Create", peer.note(f"{'x' * 1200}", actor=actor), actor)
@@ -82,11 +83,11 @@ async def costs(root: Path, count: int, at_once: int = AT_ONCE, **settings: Any)
         gateway = world.gateway(limit_network=0, limit_peer=0, limit_peer_mebibytes=0, **settings)
         if not gateway.kit.store.accounts.all():
             account(gateway)
-        peer = world.peer()
+        peers = [world.peer(f"peer{number}.example") for number in range(PEERS)]
         app = world.board.apps["gw.example"]
-        known = signed(peer, min(count, ACTORS), 0)
+        known = signed(peers, min(count, ACTORS), 0)
         new = await _measured(app, known, 8)
-        more = signed(peer, count, len(known), len(known))  # of those very actors
+        more = signed(peers, count, len(known), len(known))  # of those very actors
         return new, await _measured(app, more, at_once)
 
 
