@@ -148,11 +148,20 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Cal
     return decorate
 
 
+try:
+    import uvloop
+except ImportError:  # not made for this system: the standard library's loop does the same, slower
+    _LOOP = None
+else:
+    _LOOP = uvloop.new_event_loop
+
+
 def _execute(function: Callable[..., Any], run: Run, values: dict[str, Any]) -> None:
     try:
         result = function(run, **values)
         if inspect.iscoroutine(result):
-            asyncio.run(result)
+            with asyncio.Runner(loop_factory=_LOOP) as runner:
+                runner.run(result)
     except GatewayError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             shown(f"gateway: {message_of(error)}"), markup=False

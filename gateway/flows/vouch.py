@@ -7,8 +7,11 @@ a collection are covered by the collection's.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import orjson
 
 from gateway.activitypub.actor import ed25519_id
 from gateway.activitypub.properties import only_id
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.flows.kit import Kit
+    from gateway.signatures.keys import PrivateKey
 
 INNER = "object"
+MAX_REMEMBERED = 16 * 1024  # bytes of a document whose proof is remembered
 
 
 def vouched(kit: Kit, document: Mapping[str, object]) -> dict[str, object]:
@@ -46,8 +51,22 @@ def _signed(kit: Kit, node: Mapping[str, object], context: object) -> dict[str, 
         return whole
     bare = {name: value for name, value in whole.items() if name != "proof"}
     key = kit.keyring.get(owner, "ed25519")
-    made = proof.attach({"@context": context, **bare}, key, ed25519_id(owner), _when(kit, bare))
-    return {**bare, "proof": made["proof"]}
+    return {**bare, "proof": _proof({"@context": context, **bare}, key, ed25519_id(owner), _when(kit, bare))}
+
+
+def _proof(document: Mapping[str, object], key: PrivateKey, method: str, when: datetime) -> object:
+    """Return the proof of a document, remembered: many ask for the same words, and their proof is the same."""
+    try:
+        body = orjson.dumps(document)
+    except TypeError:  # a number that is none of JSON's
+        return proof.attach(document, key, method, when)["proof"]
+    remembered = _known_proof if len(body) <= MAX_REMEMBERED else _known_proof.__wrapped__
+    return remembered(body, key, method, when)
+
+
+@functools.lru_cache(maxsize=512)
+def _known_proof(body: bytes, key: PrivateKey, method: str, when: datetime) -> object:
+    return proof.attach(orjson.loads(body), key, method, when)["proof"]
 
 
 def _owner(kit: Kit, node: Mapping[str, object]) -> str | None:

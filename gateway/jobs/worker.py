@@ -40,10 +40,16 @@ GRACE_SECONDS = 1.5
 
 @dataclass(slots=True, kw_only=True)
 class _Hands:
-    """Some pools of jobs, how many of them may be in hand at once, and those that are."""
+    """Some pools of jobs, how many of them may be in hand at once, and those that are.
+
+    ``claim`` are taken at a time, and of them ``begin`` in one turn of the loop: much of one is done before it first
+    waits, and until then nobody else is looked after.
+    """
 
     pools: tuple[int, ...]
     most: int
+    claim: int
+    begin: int
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -60,9 +66,9 @@ class Worker:
         self._bell = bell
         # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
         self._hands = [
-            _Hands(pools=(ARRIVALS,), most=SETTLING),
-            _Hands(pools=(PEOPLE,), most=SENDING // 2),
-            _Hands(pools=(BULK,), most=SENDING // 2),
+            _Hands(pools=(ARRIVALS,), most=SETTLING, claim=SETTLING // 4, begin=2),
+            _Hands(pools=(PEOPLE,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40),
+            _Hands(pools=(BULK,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40),
         ]
         self._loop: asyncio.Task[None] | None = None
 
@@ -132,14 +138,20 @@ class Worker:
                 except StoreError as error:
                     log().error(FAULT, where="claim", problem=str(error))
                     continue
-                for job in jobs:
-                    task = asyncio.create_task(self._one(job))
-                    hands.running.add(task)
-                    task.add_done_callback(functools.partial(self._done, hands))
                 begun += len(jobs)
+                await self._begin(hands, jobs)
             if not begun:
                 await self._rest()
             else:
+                await asyncio.sleep(0)
+
+    async def _begin(self, hands: _Hands, jobs: list[Job]) -> None:
+        """Begin with some jobs, a few in each turn of the loop."""
+        for number, job in enumerate(jobs):
+            task = asyncio.create_task(self._one(job))
+            hands.running.add(task)
+            task.add_done_callback(functools.partial(self._done, hands))
+            if not (number + 1) % hands.begin:
                 await asyncio.sleep(0)
 
     def _renew(self) -> None:
@@ -153,7 +165,7 @@ class Worker:
             log().error(FAULT, where=where, problem=str(error))
 
     def _claim(self, hands: _Hands) -> list[Job]:
-        free = hands.most - len(hands.running)
+        free = min(hands.most - len(hands.running), hands.claim)
         if free <= 0:
             return []
         now = self._clock.now()

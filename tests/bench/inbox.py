@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import sys
 import tempfile
 import time
@@ -83,7 +84,8 @@ async def costs(root: Path, count: int, at_once: int = AT_ONCE, **settings: Any)
         gateway = world.gateway(limit_network=0, limit_peer=0, limit_peer_mebibytes=0, **settings)
         if not gateway.kit.store.accounts.all():
             account(gateway)
-        peers = [world.peer(f"peer{number}.example") for number in range(PEERS)]
+        # Of their own for each process: it has their keys.
+        peers = [world.peer(f"peer{number}-{os.getpid()}.example") for number in range(PEERS)]
         app = world.board.apps["gw.example"]
         known = signed(peers, min(count, ACTORS), 0)
         new = await _measured(app, known, 8)
