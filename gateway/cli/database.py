@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.store.database import Database
 
+DROPPED_AT_ONCE = 500
 app = typer.Typer(help="The database itself.", no_args_is_help=True)
 
 
@@ -39,7 +40,8 @@ async def migrate(run: Run) -> None:
 async def check(run: Run) -> None:
     """Look for damage: in the file, between tables and indexes, and in every row that goes out."""
     async with run.gateway() as gateway:
-        problems = backups.damage(gateway.kit.store.database)
+        with _bar(run, "Looking") as told:
+            problems = backups.damage(gateway.kit.store.database, told)
         if problems:
             raise StoreError("; ".join(problems[:5]))
         run.one({"damage": "none"})
@@ -82,9 +84,13 @@ async def restore(
             lock.close()
     async with run.gateway() as gateway:
         kit = gateway.kit
-        dropped = 0
-        for job in kit.store.jobs.find(kind="deliver", limit=1_000_000):
-            dropped += kit.store.jobs.drop(job.id, kit.clock.now())
+        waiting, dropped = kit.store.jobs.find(kind="deliver", limit=1_000_000), 0
+        with _bar(run, "Dropping deliveries") as told:
+            for first in range(0, len(waiting), DROPPED_AT_ONCE):
+                told(first, len(waiting))
+                with kit.store.transaction():
+                    for job in waiting[first : first + DROPPED_AT_ONCE]:
+                        dropped += kit.store.jobs.drop(job.id, kit.clock.now())
     run.say(
         "What waited for delivery when the backup was made is not sent again: most of it went out since."
         " gateway deliveries list shows it, gateway deliveries retry sends one."

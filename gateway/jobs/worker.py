@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SETTLING = 128  # arrivals in hand at once: some wait for what they are about
 SENDING = 800  # deliveries and look-ups: each mostly waits for somebody else
+LATE_SECONDS, LATE = 3.0, 1_600  # what takes longer needs a hand no more, but for so many: others go on meanwhile
 SHARE = 4  # of either for one peer
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
@@ -43,13 +44,15 @@ class _Hands:
     """Some pools of jobs, how many of them may be in hand at once, and those that are.
 
     ``claim`` are taken at a time, and of them ``begin`` in one turn of the loop: much of one is done before it first
-    waits, and until then nobody else is looked after.
+    waits, and until then nobody else is looked after. Of those that wait for somebody slow ``late`` are not counted.
     """
 
     pools: tuple[int, ...]
     most: int
     claim: int
     begin: int
+    late: int = 0
+    slow: set[asyncio.Task[None]] = field(default_factory=set)
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -67,8 +70,8 @@ class Worker:
         # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
         self._hands = [
             _Hands(pools=(ARRIVALS,), most=SETTLING, claim=SETTLING // 4, begin=2),
-            _Hands(pools=(PEOPLE,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40),
-            _Hands(pools=(BULK,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40),
+            _Hands(pools=(PEOPLE,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40, late=LATE),
+            _Hands(pools=(BULK,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40, late=LATE),
         ]
         self._loop: asyncio.Task[None] | None = None
 
@@ -150,7 +153,8 @@ class Worker:
         for number, job in enumerate(jobs):
             task = asyncio.create_task(self._one(job))
             hands.running.add(task)
-            task.add_done_callback(functools.partial(self._done, hands))
+            late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._is_slow, hands, task)
+            task.add_done_callback(functools.partial(self._done, hands, late))
             if not (number + 1) % hands.begin:
                 await asyncio.sleep(0)
 
@@ -165,7 +169,7 @@ class Worker:
             log().error(FAULT, where=where, problem=str(error))
 
     def _claim(self, hands: _Hands) -> list[Job]:
-        free = min(hands.most - len(hands.running), hands.claim)
+        free = min(hands.most - len(hands.running) + min(len(hands.slow), hands.late), hands.claim)
         if free <= 0:
             return []
         now = self._clock.now()
@@ -178,8 +182,14 @@ class Worker:
         except TimeoutError:
             return
 
-    def _done(self, hands: _Hands, task: asyncio.Task[None]) -> None:
+    def _is_slow(self, hands: _Hands, task: asyncio.Task[None]) -> None:
+        hands.slow.add(task)
+        self._bell.set()
+
+    def _done(self, hands: _Hands, late: asyncio.TimerHandle, task: asyncio.Task[None]) -> None:
+        late.cancel()
         hands.running.discard(task)
+        hands.slow.discard(task)
         self._bell.set()
 
     async def _one(self, job: Job) -> None:

@@ -140,10 +140,10 @@ def _tables(database: Database) -> list[str]:
     return [row["name"] for row in database.rows(_CONTENT)]
 
 
-def damage(database: Database) -> list[str]:
-    """Return everything that a thorough look finds wrong."""
+def damage(database: Database, progress: Progress = lambda _done, _whole: None) -> list[str]:
+    """Return everything that a thorough look finds wrong; ``progress`` is told how many sealed rows were looked at."""
     found = database.damage(thorough=True)
-    return found or seal.broken(database)
+    return found or seal.broken(database, progress)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.store.database import Database
 
@@ -49,13 +49,16 @@ def check(table: str, row: Mapping[str, object]) -> None:
         raise StoreError(f"the {table} {row['id']} is damaged: restore a backup (gateway db check lists all that is)")
 
 
-def broken(database: Database, most: int = 100) -> list[str]:
+def broken(database: Database, progress: Callable[[int, int], None], most: int = 100) -> list[str]:
     """Return the rows that are not what was written, as text."""
     found: list[str] = []
+    whole, done = sum(database.value(_COUNT[table]) for table in SEALED), 0
     for table in SEALED:
         last = ""
         while rows := database.rows(_NEXT[table], last=last, batch=_BATCH):
             last = rows[-1]["id"]
+            done += len(rows)
+            progress(done, whole)
             found += [f"the {table} {row['id']} is damaged" for row in rows if not is_sound(table, row)]
             if len(found) >= most:
                 return found
@@ -71,6 +74,11 @@ def seal_all(database: Database) -> None:
                     database.run(_SEAL[table], id=row["id"], seal=seal_of(table, row))
 
 
+_COUNT = {
+    "object": "SELECT count(*) AS n FROM object",
+    "activity": "SELECT count(*) AS n FROM activity",
+    "account": "SELECT count(*) AS n FROM account",
+}
 _NEXT = {
     "object": "SELECT * FROM object WHERE id > :last ORDER BY id LIMIT :batch",
     "activity": "SELECT * FROM activity WHERE id > :last ORDER BY id LIMIT :batch",

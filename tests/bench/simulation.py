@@ -27,7 +27,7 @@ from gateway.flows.queue import MANY, MOST_PAUSE, PAUSE_EACH
 from gateway.jobs import circuit
 from gateway.jobs.circuit import State
 from gateway.jobs.retry import Again, next_try
-from gateway.jobs.worker import SENDING, SHARE
+from gateway.jobs.worker import LATE, LATE_SECONDS, SENDING, SHARE
 from gateway.net.client import CONNECT_SECONDS
 from gateway.net.purpose import DELIVERY
 from gateway.store.circuits import Circuit
@@ -43,7 +43,7 @@ STORM_SECONDS = 2 * 3600.0
 ACCEPTED = 202
 CPU_MS = 0.6  # of one delivery, signed and written down: taken as given, not measured here
 NEVER = math.inf
-POST, WAKE = -1, -2  # events that are no end of a job
+POST, WAKE, SLOW = -1, -2, -3  # events that are no end of a job
 _EMPTY = Circuit()
 
 
@@ -132,7 +132,9 @@ class Simulation:
         self.turns: list[tuple[float, int, int, int]] = []  # (next, served, number, peer); old ones are passed over
         self.number = 0
         self.free = [0.0] * plan.processes
-        self.hands = self.waiting = self.turn_number = 0
+        self.late = LATE * plan.processes  # of what takes long so much is not counted
+        self.begun: list[float] = []
+        self.hands = self.slow = self.waiting = self.turn_number = 0
         self.waits: list[float] = []
         self.delivered = self.given_up = self.wasted = self.attempts = 0
         self.peak_queue = self.peak_hands = 0
@@ -154,6 +156,8 @@ class Simulation:
                 self._post()
             elif job == WAKE:
                 self.wakes = NEVER
+            elif job == SLOW:
+                self.slow += 1
             else:
                 self._ended(job, peer, status)
             self._claim()
@@ -185,6 +189,7 @@ class Simulation:
             job = len(self.posted)
             self.posted.append(self.now)
             self.tried.append(0)
+            self.begun.append(0.0)
             due = self.now + most * self.chance.random()
             heapq.heappush(peer.jobs, (due, job))
             self.waiting += 1
@@ -229,16 +234,19 @@ class Simulation:
                     self.wakes = moment
                     self._push(moment, WAKE, 0, None)
                 return
-            elif self.hands >= self.most:
+            elif not self._has_a_hand():
                 return  # whoever ends looks again
             else:
                 heapq.heappop(self.turns)
                 self._take(index)
 
+    def _has_a_hand(self) -> bool:
+        return self.hands - min(self.slow, self.late) < self.most
+
     def _take(self, index: int) -> None:
         peer = self.peers[index]
         share = self._share_of(peer)
-        while peer.leased < share and self.hands < self.most and peer.jobs and peer.jobs[0][0] <= self.now:
+        while peer.leased < share and self._has_a_hand() and peer.jobs and peer.jobs[0][0] <= self.now:
             _, job = heapq.heappop(peer.jobs)
             peer.leased += 1
             self.waiting -= 1
@@ -259,6 +267,9 @@ class Simulation:
         self.free[first] = sent = max(self.now, self.free[first]) + cost
         self.cpu_seconds += cost
         seconds, status = self._answer(self.peers[index], sent)
+        self.begun[job] = self.now
+        if sent + seconds - self.now > LATE_SECONDS:
+            self._push(self.now + LATE_SECONDS, SLOW, index, None)
         self._push(sent + seconds, job, index, status)
 
     def _answer(self, peer: Peer, moment: float) -> tuple[float, int | None]:
@@ -277,6 +288,7 @@ class Simulation:
         peer = self.peers[index]
         peer.leased -= 1
         self.hands -= 1
+        self.slow -= self.now - self.begun[job] > LATE_SECONDS
         if status == ACCEPTED:
             self.delivered += 1
             if not peer.is_unwell:

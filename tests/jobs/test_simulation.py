@@ -10,7 +10,7 @@ from bench.simulation import ANSWER_MOST, Found, Health, Plan, scenarios, simula
 
 from gateway.flows.queue import MOST_PAUSE
 from gateway.jobs import circuit
-from gateway.jobs.worker import SENDING, SHARE
+from gateway.jobs.worker import LATE, SENDING, SHARE
 
 MANY = Plan(followers=30_000, peers=6_000, posts_per_day=48, hours=1.0, drain=0.5)
 
@@ -67,11 +67,11 @@ def test_the_end_comes() -> None:
 
 
 def test_hands_are_bounded() -> None:
-    """No more deliveries are in hand than the processes have hands for, and more processes have more."""
+    """No more deliveries are in hand than the processes have hands for, and may let wait besides."""
     slow = replace(MANY, health=Health.SLOW, hours=0.5, drain=0.2)
     one, two = simulate(slow), simulate(replace(slow, processes=2))
-    assert one.peak_hands == SENDING // 2
-    assert SENDING // 2 < two.peak_hands <= SENDING
+    assert SENDING // 2 < one.peak_hands <= SENDING // 2 + LATE
+    assert one.peak_hands <= two.peak_hands <= SENDING + 2 * LATE
 
 
 def test_the_same_seed_is_the_same_world() -> None:

@@ -197,6 +197,24 @@ async def test_no_more_than_a_few_run_at_once(bench: Bench) -> None:
     await bench.until("waits")
 
 
+async def test_who_waits_for_somebody_slow_needs_no_hand(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When every hand waits for a slow peer others go on, up to a bound; what ends gives its place back."""
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.0)
+    bench.worker._hands[1].late = 3
+    gates = [bench.hold(f"slow {number}") for number in range(SENDING // 2 + 3)]
+    for number in range(SENDING // 2 + 3):
+        bench.add(f"slow {number}")
+    bench.add("waits")
+    bench.worker.start()
+    async with asyncio.timeout(5):
+        while bench.store.jobs.count("leased") < SENDING // 2 + 3:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert bench.jobs()["waits"].state == "queued"
+    gates[0].set()
+    await bench.until("waits")
+
+
 async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is locked for a moment does not end the loop."""
     monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
