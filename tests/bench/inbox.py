@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from peers.plain import PlainPeer
 
     from gateway.signatures.request import SignedRequest
+    from gateway.store.store import Store
 
 ACTORS = 1_000
 PEERS = 10
@@ -78,7 +79,27 @@ async def _measured(app: Any, requests: Sequence[SignedRequest], at_once: int) -
     return (time.process_time() - started) / len(requests) * 1e6
 
 
-async def costs(root: Path, count: int, at_once: int = AT_ONCE, **settings: Any) -> tuple[float, float]:
+def fill(store: Store, count: int) -> None:
+    """Put so many arrivals and actors of long ago into a database: without bytes, as retention leaves them."""
+    for first in range(0, count, 10_000):
+        rows = [
+            {"id": f"https://o{n % 30_000}.example/a/{n}", "actor": f"https://o{n % 30_000}.example/users/{n}",
+             "origin": f"https://o{n % 30_000}.example", "nothing": b"", "now": n}
+            for n in range(first, min(first + 10_000, count))
+        ]  # fmt: skip
+        with store.transaction():
+            store.database.run_many(
+                "INSERT INTO arrival VALUES (:id, :actor, :origin, '/inbox', :nothing, '[]', '{}', :now, :now, 'Ignore')",
+                rows,
+            )
+            store.database.run_many(
+                "INSERT INTO remote_actor VALUES (:actor, :origin, 'o', :actor, NULL, '{}', :now, NULL, NULL)", rows
+            )
+
+
+async def costs(
+    root: Path, count: int, at_once: int = AT_ONCE, beside: int = 0, **settings: Any
+) -> tuple[float, float]:
     """Return CPU microseconds an activity: of actors met for the first time (their keys fetched), of known ones."""
     async with make_world(root) as world:
         gateway = world.gateway(limit_network=0, limit_peer=0, limit_peer_mebibytes=0, **settings)
@@ -86,6 +107,7 @@ async def costs(root: Path, count: int, at_once: int = AT_ONCE, **settings: Any)
             account(gateway)
         # Of their own for each process: it has their keys.
         peers = [world.peer(f"peer{number}-{os.getpid()}.example") for number in range(PEERS)]
+        fill(gateway.kit.store, beside)
         app = world.board.apps["gw.example"]
         known = signed(peers, min(count, ACTORS), 0)
         new = await _measured(app, known, 8)

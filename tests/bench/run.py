@@ -32,6 +32,7 @@ from gateway.jsonld import strict
 from gateway.observe import logs
 from gateway.signatures import cavage, message, verify
 from gateway.signatures.owner import ListedKey
+from gateway.store.jobs import BULK, NewJob
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from gateway.signatures.request import SignedRequest
 
 PIECES = 400
+FEW = 1_000
 RESULTS = Path("bench-results")
 
 
@@ -80,9 +82,12 @@ def queue(folder: Path, jobs: int, beside: int = 0) -> float:
     """Return CPU microseconds a job: added, claimed and finished a hundred at a time, beside so many others."""
     folder.mkdir()
     store, later = Store(folder / FILE), START + timedelta(days=1)
-    with store.transaction():
-        for number in range(beside):
-            store.jobs.add("deliver", {}, lane=f"o{number}", peer=f"https://o{number % 1000}.example", due=later)
+    for first in range(0, beside, 10_000):
+        others = [
+            NewJob(payload={}, lane=f"o{number}", peer=f"https://o{number % 30_000}.example", due=later)
+            for number in range(first, min(first + 10_000, beside))
+        ]
+        store.jobs.add_to_new_lanes("deliver", "Create", BULK, others, START)
     started = time.process_time()
     for first in range(0, jobs, 100):
         with store.transaction():
@@ -130,8 +135,15 @@ def one_round(folder: Path, *, quick: bool) -> dict[str, float]:
               "fan-out: of it queueing": kept.queued}  # fmt: skip
     first, kept = fan_out(folder / "https", tls=True)
     found |= {"fan-out: new TLS connections": first.whole, "fan-out: kept TLS connections": kept.whole}
-    found["queue: add, claim, finish"] = queue(folder / "queue", count)
-    found["queue: the same beside 20,000 others"] = queue(folder / "beside", count, 20_000)
+    found["queue: add, claim, finish"] = queue(folder / "queue", count, FEW)
+    many = 20_000 if quick else 1_000_000
+    crowded = asyncio.run(inbox.costs(folder / "crowded", count, beside=many))[1]
+    found |= {
+        f"growth: queue, {many:,} others of {FEW:,}": queue(folder / "beside", count, many)
+        / found["queue: add, claim, finish"],
+        f"growth: inbox, {many:,} arrivals and actors of none": crowded
+        / found["inbox: durable before 202, known actors"],
+    }
     found |= served.whole(folder / "served", count)
     found |= on_postgres(folder / "postgres", count)
     found |= _fedify(count)
