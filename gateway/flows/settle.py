@@ -71,9 +71,7 @@ async def _carry_out(
             await _refresh(kit, changed.id)
     statements = () if ours else (*activity.statements, *heard)
     with kit.store.transaction():
-        kit.store.arrivals.hold(row.id, row.actor)
-        again = kit.store.arrivals.get(row.id, row.actor)
-        if again is None or again.settled is not None:
+        if not kit.store.arrivals.hold(row.id, row.actor):
             kit.store.jobs.finish(job.id, kit.clock.now())
             return  # somebody else was faster
         for effect in done:

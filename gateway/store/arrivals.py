@@ -57,11 +57,12 @@ class Arrivals:
             **{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])}
         )
 
-    def hold(self, arrival_id: str, actor: str) -> None:
-        """Let nobody else settle an arrival until the transaction ends."""
-        self._db.rows(
-            "SELECT 1 AS held FROM arrival WHERE id = :id AND actor = :actor FOR UPDATE", id=arrival_id, actor=actor
+    def hold(self, arrival_id: str, actor: str) -> bool:
+        """Let nobody else settle an arrival until the transaction ends; tell whether nobody has."""
+        row = self._db.one(
+            "SELECT settled FROM arrival WHERE id = :id AND actor = :actor FOR UPDATE", id=arrival_id, actor=actor
         )
+        return row is not None and row["settled"] is None
 
     def settle(self, arrival_id: str, actor: str, outcome: str, now: datetime) -> None:
         """Note what an arrival did."""

@@ -89,7 +89,7 @@ def fill(store: Store, count: int) -> None:
         ]  # fmt: skip
         with store.transaction():
             store.database.run_many(
-                "INSERT INTO arrival VALUES (:id, :actor, :origin, '/inbox', :nothing, '[]', '{}', :now, :now, 'Ignore')",
+                "INSERT INTO arrival VALUES (:id, :actor, :origin, '/inbox', :nothing, '[]', '{}', :now, :now, '')",
                 rows,
             )
             store.database.run_many(
