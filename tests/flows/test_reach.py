@@ -4,109 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from flows.scenes import ALICE, arrives, follows, home_of, published
+from flows.reach_scene import PEER, Scene
+from flows.scenes import ALICE, arrives, follows, published
 from peers.plain import PUBLIC
 
 from gateway.flows import discover, reach, revise
 from gateway.flows.deliver import deliver
-from gateway.jobs import circuit
 from gateway.jobs.circuit import State
 from gateway.jobs.worker import SHARE
-from gateway.store.jobs import BULK, LEASE, OPEN, PEOPLE, Job
-from gateway.urls import origin_of
+from gateway.store.jobs import LEASE, OPEN
 
 if TYPE_CHECKING:
-    from peers.plain import PlainPeer
-    from starlette.types import Receive, Scope, Send
     from world import World
 
-    from gateway.runtime import Gateway
-    from gateway.store.accounts import Account
 
 pytestmark = pytest.mark.anyio
-PEER = origin_of("https://peer.example")
-EVERY = (*OPEN, "done", "dead", "dropped", "superseded")
-DAY = 24 * 3600
-
-
-class Front:
-    """A server in front of a peer whose inboxes answer as a test says; what they took is written down."""
-
-    def __init__(self, peer: PlainPeer) -> None:
-        self.peer = peer
-        self.status = 202
-        self.headers: dict[str, str] = {}
-        self.body = b""
-        self.asked = 0
-        self.taken: list[str] = []
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            await self.peer.app(scope, receive, send)
-            return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        self.asked += 1
-        if self.status < 300:
-            self.taken.append(json.loads(body)["type"])
-        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
-class Scene:
-    """A gateway whose Alice has a follower behind a server that obeys the test."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.home: Gateway
-        self.alice: Account
-        self.home, self.alice = home_of(world)
-        self.peer = world.peer()
-        self.front = Front(self.peer)
-        self.first = 0
-
-    async def begin(self) -> Scene:
-        await follows(self.world, self.peer)
-        self.first = max(job.id for job in self.jobs())  # the answer to the Follow
-        self.world.board.apps["peer.example"] = self.front
-        return self
-
-    def state(self) -> State:
-        """Return the state of the peer's circuit."""
-        return circuit.state(self.home.kit.store.circuits.get(str(PEER)), self.world.clock.now())
-
-    async def answers(self, *statuses: int) -> None:
-        """Publish one post for each status, which the peer answers with."""
-        for status in statuses:
-            self.front.status = status
-            await published(self.home, self.alice)
-            await self.world.drain()
-
-    async def queued(self, posts: int) -> None:
-        for _ in range(posts):
-            await published(self.home, self.alice)
-
-    def claim(self) -> list[Job]:
-        """Claim whatever may go out now, as the worker does."""
-        now = self.world.clock.now()
-        return self.home.kit.store.jobs.claim("me", now, 400, SHARE, (PEOPLE, BULK))
-
-    def jobs(self, *states: str, kind: str = "deliver") -> list[Job]:
-        """Return deliveries (or others) made since the scene began."""
-        found = self.home.kit.store.jobs.find(kind=kind, states=states or EVERY)
-        return [job for job in found if job.id > self.first]
-
-    def audited(self) -> list[str]:
-        return [line["reason"] for line in self.home.kit.store.peers.audit_lines("peer.example")]
 
 
 async def test_five_failures_open_the_circuit(world: World) -> None:
@@ -435,65 +350,6 @@ async def test_trouble_is_forgotten_after_a_while(world: World) -> None:
     world.clock.forward(days=60)
     scene.home.prune()
     assert scene.home.kit.store.circuits.all() == {}
-
-
-# When a delivery is tried again
-
-
-async def test_those_that_failed_together_come_back_apart(world: World) -> None:
-    """First retries are spread over a fifth more or less of their wait."""
-    scene = await Scene(world).begin()
-    await scene.answers(*[429] * 40)
-    waits = [(job.due - world.clock.now()).total_seconds() for job in scene.jobs("queued")]
-    middle = (min(waits) + max(waits)) / 2
-    assert len(waits) == 40
-    assert len(set(waits)) > 20
-    assert middle * 0.79 <= min(waits) < max(waits) <= middle * 1.21
-
-
-@pytest.mark.parametrize(
-    ("asked", "least", "most"),
-    [
-        ("120", 120, 120),
-        (str(DAY), DAY, DAY),
-        (str(10 * DAY), DAY, DAY),
-        ("9" * 40, DAY, DAY),
-        ("Mon, 23 Nov 2026 11:00:00 GMT", 7200, 7200),
-        ("Fri, 01 Jan 2038 00:00:00 GMT", DAY, DAY),
-        ("Mon, 23 Nov 2020 11:00:00 GMT", 10, 30),
-        ("0", 10, 30),
-        ("-5", 10, 30),
-        ("soon", 10, 30),
-        ("", 10, 30),
-    ],
-)
-@pytest.mark.parametrize("status", [429, 503])
-async def test_a_wish_for_a_pause_is_kept_within_reason(
-    world: World, status: int, asked: str, least: float, most: float
-) -> None:
-    """Retry-After counts in seconds or as a date, a day at most, and nonsense or the past not at all."""
-    scene = await Scene(world).begin()
-    scene.front.headers = {"retry-after": asked}
-    await scene.answers(status)
-    [job] = scene.jobs("queued")
-    assert timedelta(seconds=least) <= job.due - world.clock.now() <= timedelta(seconds=most)
-
-
-async def test_pauses_grow_and_end(world: World) -> None:
-    """A delivery that always meets a busy server is tried sixteen times over three days, ever more seldom."""
-    scene = await Scene(world).begin()
-    start = world.clock.now()
-    await scene.answers(429)
-    waits: list[Any] = []
-    while waiting := scene.jobs(*OPEN):
-        [job] = waiting
-        waits.append(job.due - world.clock.now())
-        world.clock.forward(seconds=waits[-1].total_seconds())
-        await world.drain()
-    assert len(waits) == 15
-    assert timedelta(hours=54) <= world.clock.now() - start <= timedelta(hours=90)
-    assert waits[0] < waits[4] < waits[9] < waits[14]
-    assert [job.state for job in scene.jobs()] == ["dead"]
 
 
 # What others cannot do to it
