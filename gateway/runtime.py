@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     import httpx
 
     from gateway.settings import Settings
+    from gateway.store.objects import MediaFile
 
 LOCK = "gateway.lock"
 SECRET_BYTES = 32
@@ -89,8 +90,11 @@ class Gateway:
         while True:
             with contextlib.suppress(StoreError):
                 if self.kit.store.presence.leads("prune"):
-                    for sha256 in self._prune_rows():
-                        await asyncio.to_thread(self.kit.files.forget, sha256)
+                    self._prune_rows()
+                    for media in self._unattached():
+                        if not self._is_shared(media):
+                            await asyncio.to_thread(self.kit.files.forget, media.sha256)
+                        self.kit.store.objects.forget_media(media.id)
             await asyncio.sleep(PRUNE_SECONDS)
 
     def check_file(self) -> None:
@@ -104,11 +108,21 @@ class Gateway:
 
     def prune(self) -> None:
         """Remove what is older than its retention, and what was begun and never finished."""
-        for sha256 in self._prune_rows():
-            self.kit.files.forget(sha256)
+        self._prune_rows()
+        for media in self._unattached():
+            if not self._is_shared(media):
+                self.kit.files.forget(media.sha256)
+            self.kit.store.objects.forget_media(media.id)
 
-    def _prune_rows(self) -> list[str]:
-        """Remove the rows; return the hashes of the files that nothing names any more."""
+    def _unattached(self) -> list[MediaFile]:
+        """Return uploads that nobody attached; each goes before its row, which is there again when that fails."""
+        return self.kit.store.objects.unattached_media(self.kit.clock.now() - UNFINISHED)
+
+    def _is_shared(self, media: MediaFile) -> bool:
+        """Tell whether another upload has the same content."""
+        return self.kit.store.objects.is_blob_used(media.sha256, besides=media.id)
+
+    def _prune_rows(self) -> None:
         kit, now = self.kit, self.kit.clock.now()
         arrivals_before = now - timedelta(days=kit.settings.retention_arrivals)
         with kit.store.transaction():
@@ -121,11 +135,6 @@ class Gateway:
             kit.store.apps.prune(
                 expired_before=now - UNFINISHED, unused_before=now - UNFINISHED, sessions_before=now - SESSION_LIFE
             )
-            orphans = kit.store.objects.unattached_media(now - UNFINISHED)
-            for media in orphans:
-                kit.store.objects.forget_media(media.id)
-        hashes = dict.fromkeys(media.sha256 for media in orphans)
-        return [sha256 for sha256 in hashes if not kit.store.objects.is_blob_used(sha256)]
 
     async def stop(self, *, grace: float = GRACE_SECONDS) -> None:
         """Finish what is in hand, for so many seconds at most, and close everything."""

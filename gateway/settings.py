@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         description="Bucket of an S3-compatible store for media; empty: the data directory, shared by all processes.",
     )
     media_endpoint: str = Field(
-        "", pattern=r"^(|https?://[^/?#]+/?)$", description="Origin of that store; empty: Amazon's."
+        "", pattern=r"^(|https?://[^/?#@]+/?)$", description="Origin of that store; empty: Amazon's."
     )
     media_region: str = Field("us-east-1", description="Region of that bucket.")
     media_access_key: str = Field("", description="Access key id for that bucket.")

@@ -31,8 +31,10 @@ def show(
 
 
 def _without_password(value: object) -> object:
-    """Return a value of a setting as it may be shown: a database URL without its password."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", value) if isinstance(value, str) else value
+    """Return a value of a setting as it may be shown: a database URL without its passwords."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", value))
 
 
 @command(app, "schema")

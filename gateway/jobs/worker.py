@@ -53,7 +53,7 @@ class _Hands:
     begin: int
     late: int = 0
     slow: set[asyncio.Task[None]] = field(default_factory=set)
-    running: set[asyncio.Task[None]] = field(default_factory=set)
+    running: dict[asyncio.Task[None], int] = field(default_factory=dict)
 
 
 class Worker:
@@ -152,15 +152,21 @@ class Worker:
         """Begin with some jobs, a few in each turn of the loop."""
         for number, job in enumerate(jobs):
             task = asyncio.create_task(self._one(job))
-            hands.running.add(task)
+            hands.running[task] = job.id
             late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._is_slow, hands, task)
             task.add_done_callback(functools.partial(self._done, hands, late))
             if not (number + 1) % hands.begin:
-                await asyncio.sleep(0)
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    left = [job.id for job in jobs[number + 1 :]]
+                    self._survives("stop", functools.partial(self._store.jobs.not_begun, left))
+                    raise
 
     def _renew(self) -> None:
         """Keep what is in hand: some of it waits for others longer than a lease."""
-        self._store.jobs.renew(self._owner, self._clock.now())
+        held = [job for hands in self._hands for job in hands.running.values()]
+        self._store.jobs.renew(self._owner, held, self._clock.now())
 
     def _survives(self, where: str, work: Callable[[], None]) -> None:
         try:
@@ -188,7 +194,7 @@ class Worker:
 
     def _done(self, hands: _Hands, late: asyncio.TimerHandle, task: asyncio.Task[None]) -> None:
         late.cancel()
-        hands.running.discard(task)
+        hands.running.pop(task, None)
         hands.slow.discard(task)
         self._bell.set()
 

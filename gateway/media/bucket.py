@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
 from obstore.exceptions import BaseError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from gateway.media.files import Blob
 
+COPIES = "copies"
+THREADS = 4
 COPIES_BYTES = 1024 * 1024 * 1024  # what the copies may take together
 SPARED = 0.8  # of that is left when some are removed
 FOREIGN = Text(
@@ -36,21 +39,28 @@ FOREIGN = Text(
 
 
 class Bucket(Files):
-    """One bucket and, below ``root``, copies of what it holds; the oldest unused ones make room for others."""
+    """One bucket and, in ``root/copies``, copies of what it holds; those used the longest ago make room for others.
+
+    What lies in ``root`` from before there was a bucket goes on being served, and into the bucket when it is asked for.
+    """
 
     def __init__(
         self, root: Path, *, bucket: str, endpoint: str, region: str, access_key: str, secret_key: str,
         copies: int = COPIES_BYTES,
     ) -> None:  # fmt: skip
         """Take where the bucket is; nothing is asked of it yet. An empty ``endpoint`` means Amazon's own."""
-        super().__init__(root)
+        super().__init__(root / COPIES)
+        self._before = Files(root)
         self._name = f"{endpoint.rstrip('/') or 's3:/'}/{bucket}"
         self._most, self._copied = copies, -1
         self._mark = ""
         self._is_ours = False
+        # Its own threads: nothing else waits for a store that does not answer, and one hash is fetched once.
+        self._threads = ThreadPoolExecutor(THREADS, "bucket")
+        self._fetching: dict[str, asyncio.Future[Path | None]] = {}
+        elsewhere: dict[str, Any] = {"endpoint": endpoint.rstrip("/")} if endpoint else {}
         self._bucket = S3Store(
-            bucket, endpoint=endpoint.rstrip("/") or None, region=region,
-            access_key_id=access_key, secret_access_key=secret_key,
+            bucket, **elsewhere, region=region, access_key_id=access_key, secret_access_key=secret_key,
             client_options={"allow_http": endpoint.startswith("http:"), "connect_timeout": "5s", "timeout": "30s"},
             retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
         )  # fmt: skip
@@ -65,26 +75,40 @@ class Bucket(Files):
         blob = super().put(content)
         try:
             self._check_ours()
-            with _told(), self.path(blob.sha256).open("rb") as file:
-                obstore.put(self._bucket, _key(blob.sha256), file)
+            self._bring(self.path(blob.sha256), blob.sha256)
         except BaseException:
             super().forget(blob.sha256)
             raise
         self._count(blob.size)
         return blob
 
+    def _place(self, name: str, path: Path) -> None:
+        """Replace a copy that is there: it may be damaged, and goes into the bucket next."""
+        Path(name).replace(path)
+
     async def find(self, sha256: str) -> Path | None:
         """Return the copy of a blob, fetched when there is none; None when the store has it neither."""
         path = self.path(sha256)
-        if not path.exists() and not await asyncio.to_thread(self._fetch, sha256):
-            return None
+        if not path.exists():
+            return await asyncio.shield(self._joined(sha256))
         with contextlib.suppress(OSError):
             os.utime(path)  # asked for: others make room before it
         return path
 
+    def _joined(self, sha256: str) -> asyncio.Future[Path | None]:
+        """Return the fetch of a blob, begun by whoever asks first."""
+        known = self._fetching.get(sha256)
+        if known is None:
+            known = asyncio.get_running_loop().run_in_executor(self._threads, self._fetch, sha256)
+            self._fetching[sha256] = known
+            known.add_done_callback(lambda _: self._fetching.pop(sha256, None))
+        return known
+
     def forget(self, sha256: str) -> None:
         """Remove a blob from the bucket, and its copy."""
+        self._check_ours()
         super().forget(sha256)
+        self._before.forget(sha256)
         with _told():
             obstore.delete(self._bucket, _key(sha256))
 
@@ -95,10 +119,9 @@ class Bucket(Files):
     def is_marked(self, mark: str) -> bool:
         """Tell whether this is our community's bucket, which it becomes when it is nobody's."""
         with _told():
-            found = self._read(MARK)
-            if found is None:
+            if self._read(MARK) is None:
                 obstore.put(self._bucket, MARK, mark.encode())
-            return found is None or found == mark.encode()
+            return self._read(MARK) == mark.encode()
 
     def _check_ours(self) -> None:
         if not self._is_ours and not self.is_marked(self._mark):
@@ -111,25 +134,33 @@ class Bucket(Files):
         except FileNotFoundError:
             return None
 
-    def _fetch(self, sha256: str) -> bool:
+    def _bring(self, path: Path, sha256: str) -> None:
+        with _told(), path.open("rb") as file:
+            obstore.put(self._bucket, _key(sha256), file)
+
+    def _fetch(self, sha256: str) -> Path | None:
         """Copy a blob from the store; raise MediaStoreError when what comes is not what was put there."""
         with _told():
             content = self._read(_key(sha256))
         if content is None:
-            return False
+            return self._from_before(sha256)
         if len(content) > MAX_FILE or hashlib.sha256(content).hexdigest() != sha256:
             raise MediaStoreError(f"{self._name}: {sha256} is damaged")
-        path = self.path(sha256)
         try:
-            self._make(path.parent)
-            handle, name = tempfile.mkstemp(dir=self._root)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(path)
+            self._write(content[:0], BytesIO(content))
         except OSError as error:
             raise MediaStoreError(f"a copy of {sha256}: {error}") from error
         self._count(len(content))
-        return True
+        return self.path(sha256)
+
+    def _from_before(self, sha256: str) -> Path | None:
+        """Return a file that was there before the bucket, and bring it there."""
+        path = self._before.path(sha256)
+        if not path.exists():
+            return None
+        self._check_ours()
+        self._bring(path, sha256)
+        return path
 
     def _count(self, size: int) -> None:
         """Count a new copy; remove the least recently used ones when all of them take more than they may."""
@@ -137,7 +168,7 @@ class Bucket(Files):
             self._copied += size
             return
         copies = []
-        for path in self._copies():
+        for path in self._root.glob("??/??/*"):
             with contextlib.suppress(FileNotFoundError):  # another process made room
                 found = path.stat()
                 copies.append((found.st_mtime, found.st_size, path))
@@ -149,9 +180,6 @@ class Bucket(Files):
                 break
             path.unlink(missing_ok=True)
             self._copied -= freed
-
-    def _copies(self) -> Iterator[Path]:
-        return self._root.glob("??/??/*")
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ class Files:
         try:
             digest, size = hashlib.sha256(), 0
             with os.fdopen(handle, "wb") as file:
-                piece = head
+                piece = head or content.read(_PIECE)
                 while piece:
                     size += len(piece)
                     if size > MAX_FILE:
@@ -109,14 +109,18 @@ class Files:
                 os.fsync(file.fileno())
             path = self.path(digest.hexdigest())
             self._make(path.parent)
-            if path.exists():
-                Path(name).unlink()
-            else:
-                os.replace(name, path)  # noqa: PTH105 - atomic on one file system
+            self._place(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
         return digest.hexdigest(), size
+
+    def _place(self, name: str, path: Path) -> None:
+        """Give a written file its name; what has it already holds the same."""
+        if path.exists():
+            Path(name).unlink()
+        else:
+            os.replace(name, path)  # noqa: PTH105 - atomic on one file system
 
     async def find(self, sha256: str) -> Path | None:
         """Return the file of a hash for reading, or None when there is none."""

@@ -15,7 +15,7 @@ from gateway.store.database import dump, from_ms, load, to_ms
 from gateway.store.turns import POOLS, Turns, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
@@ -272,6 +272,7 @@ class Jobs:
             [{"lane": lane} for lane in sorted({row["lane"] for row in places})],
         )
         self._turns.settle_all({(row["pool"], row["peer"]) for row in places}, max(end["now"] for end in ends))
+        self._turns.touch_lanes(row["lane"] for row in places)
 
     def _place_of(self, job: int) -> type_row | None:
         """Return the pool, peer and lane of a job."""
@@ -350,12 +351,22 @@ class Jobs:
         self.finish(job, now, state="dropped", problem="dropped-by-admin")
         return True
 
-    def renew(self, owner: str, now: datetime) -> int:
-        """Let a process that lives keep what it has in hand."""
-        return self._db.run(
-            "UPDATE job SET lease_until = :until WHERE state = 'leased' AND lease_owner = :owner",
-            owner=owner, until=to_ms(now + LEASE),
-        )  # fmt: skip
+    def renew(self, owner: str, jobs: Iterable[int], now: datetime) -> None:
+        """Let a process that lives keep what it has in hand; the lease of what it lost runs out."""
+        until = to_ms(now + LEASE)
+        with self._db.transaction():
+            self._db.run_many(
+                "UPDATE job SET lease_until = :until WHERE id = :id AND state = 'leased' AND lease_owner = :owner",
+                [{"id": job, "owner": owner, "until": until} for job in sorted(jobs)],
+            )
+
+    def not_begun(self, jobs: Iterable[int]) -> None:
+        """Note that claimed jobs were not begun with: that was no try, and nothing left."""
+        self._db.run_many(
+            "UPDATE job SET begun = CASE WHEN attempts > 1 THEN 1 ELSE 0 END, attempts = attempts - 1"
+            " WHERE id = :id AND state = 'leased'",
+            [{"id": job} for job in sorted(jobs)],
+        )
 
     def owners(self) -> set[str]:
         """Return who has something in hand."""

@@ -341,9 +341,9 @@ class Objects:
         """Forget the description of a file."""
         self._db.run("DELETE FROM media WHERE id = :id", id=media_id)
 
-    def is_blob_used(self, sha256: str) -> bool:
-        """Tell whether any file still has this content."""
-        return self._db.value("SELECT 1 FROM media WHERE sha256 = :s", s=sha256) is not None
+    def is_blob_used(self, sha256: str, *, besides: str) -> bool:
+        """Tell whether another file than ``besides`` has this content."""
+        return self._db.value("SELECT 1 FROM media WHERE sha256 = :s AND id <> :id", s=sha256, id=besides) is not None
 
     def remember_recipients(self, object_id: str, inboxes: Iterable[str]) -> None:
         """Remember who was sent an object: edits and deletions reach them too."""

@@ -215,6 +215,45 @@ async def test_who_waits_for_somebody_slow_needs_no_hand(bench: Bench, monkeypat
     await bench.until("waits")
 
 
+async def test_what_cannot_be_put_back_is_done_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that fails while the database does, too, is held no longer than its lease: only what runs is renewed."""
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise StoreError("locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store.jobs, "postpone", locked)
+        bench.add("refused")
+        bench.worker.start()
+        async with asyncio.timeout(5):
+            while bench.jobs()["refused"].attempts < 1 or bench.worker._hands[1].running:
+                await asyncio.sleep(0)
+    for _ in range(3):
+        bench.clock.forward(seconds=LEASE.total_seconds() / 2)
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        while bench.jobs()["refused"].attempts < 2:
+            await asyncio.sleep(0)
+
+
+async def test_what_was_not_begun_was_no_try(bench: Bench) -> None:
+    """A gateway that stops in the middle of beginning gives back what it did not begin as if it had not taken it."""
+    most = 3 * bench.worker._hands[1].begin
+    for number in range(most):
+        bench.hold(f"slow {number}")
+        bench.add(f"slow {number}")
+    bench.worker.start()
+    async with asyncio.timeout(5):
+        while bench.store.jobs.count("leased") < most:
+            await asyncio.sleep(0)
+    await bench.worker.stop(0.0)
+    attempts = [job.attempts for job in bench.jobs().values()]
+    assert sorted(set(attempts)) == [0, 1]
+    assert [job.state for job in bench.jobs().values()] == ["queued"] * most
+
+
 async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is locked for a moment does not end the loop."""
     monkeypatch.setattr(module, "POLL_SECONDS", 0.001)

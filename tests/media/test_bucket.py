@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from io import BytesIO
@@ -12,6 +13,7 @@ from bucket import ACCESS, REGION, S3, SECRET, s3
 
 from gateway.errors import MediaStoreError, UnsupportedMediaType
 from gateway.media.bucket import Bucket
+from gateway.media.files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,6 +133,51 @@ async def test_scripts_never_reach_the_store(store: S3, tmp_path: Path) -> None:
     assert store.asked == []
 
 
+async def test_amazons_own_needs_no_address(tmp_path: Path) -> None:
+    """Without an endpoint the bucket is Amazon's, and nothing is asked of it before somebody needs it."""
+    made = Bucket(tmp_path, bucket="media", endpoint="", region=REGION, access_key=ACCESS, secret_key=SECRET)
+    assert made.name == "s3://media"
+
+
+async def test_what_was_there_before_the_bucket_is_still_served(store: S3, tmp_path: Path) -> None:
+    """A file of the data directory goes on being found, and into the bucket; copies never push it out."""
+    blob = Files(tmp_path / "one").put(BytesIO(PNG))
+    made = bucket(store, tmp_path / "one", copies=1)
+    made.put(BytesIO(PNG + b"new"))
+    path = await made.find(blob.sha256)
+    assert path == Files(tmp_path / "one").path(blob.sha256)
+    other = await bucket(store, tmp_path / "two").find(blob.sha256)
+    assert other is not None
+    assert other.read_bytes() == PNG
+
+
+async def test_a_broken_copy_does_not_reach_the_store(store: S3, tmp_path: Path) -> None:
+    """Whoever uploads again what a power cut left half of here repairs it, here and there."""
+    made = bucket(store, tmp_path)
+    blob = made.put(BytesIO(PNG))
+    made.path(blob.sha256).write_bytes(b"")
+    made.put(BytesIO(PNG))
+    assert made.path(blob.sha256).read_bytes() == PNG
+    assert store.objects[f"{blob.sha256[:2]}/{blob.sha256[2:4]}/{blob.sha256}"] == PNG
+
+
+async def test_nothing_is_forgotten_in_anothers_bucket(store: S3, tmp_path: Path) -> None:
+    """Who points at another community's bucket removes nothing there."""
+    blob = bucket(store, tmp_path / "one").put(BytesIO(PNG))
+    with pytest.raises(MediaStoreError, match="another mark"):
+        bucket(store, tmp_path / "two", mark="theirs").forget(blob.sha256)
+    assert len(store.objects) == 2
+
+
+async def test_many_who_ask_at_once_cost_one_fetch(store: S3, tmp_path: Path) -> None:
+    """A copy that many wait for is fetched once."""
+    blob = bucket(store, tmp_path / "one").put(BytesIO(PNG))
+    other = bucket(store, tmp_path / "two")
+    found = await asyncio.gather(*(other.find(blob.sha256) for _ in range(20)))
+    assert {path.read_bytes() for path in found if path is not None} == {PNG}
+    assert sum(asked[0] == "GET" and asked[1].endswith(blob.sha256) for asked in store.asked) == 1
+
+
 async def test_copies_take_no_more_than_their_share(store: S3, tmp_path: Path) -> None:
     """The copies that were not asked for the longest time make room; all files stay in the store."""
     made = bucket(store, tmp_path, copies=10 * len(PNG) + 20)
@@ -144,6 +191,6 @@ async def test_copies_take_no_more_than_their_share(store: S3, tmp_path: Path) -
     kept = [blob for blob in blobs if made.path(blob.sha256).exists()]
     assert blobs[0] in kept
     assert blobs[1] not in kept
-    assert sum(found.stat().st_size for found in tmp_path.glob("??/??/*")) <= 10 * len(PNG) + 20
+    assert sum(found.stat().st_size for found in tmp_path.glob("copies/??/??/*")) <= 10 * len(PNG) + 20
     assert await made.find(blobs[1].sha256) is not None
     assert len(store.objects) == 12

@@ -31,12 +31,15 @@ def put(store: Store, number: int) -> None:
 
 
 def content(store: Store) -> dict[str, list[dict[str, Any]]]:
-    """Return every row of a few tables that have all kinds of columns."""
+    """Return every row of a few tables that have all kinds of columns, in an order that both engines have."""
     return {
-        table: [
-            {name: bytes(value) if isinstance(value, (bytes, memoryview)) else value for name, value in row.items()}
-            for row in store.database.rows(f"SELECT * FROM {table}")  # noqa: S608 - a name of ours
-        ]
+        table: sorted(
+            (
+                {name: bytes(value) if isinstance(value, (bytes, memoryview)) else value for name, value in row.items()}
+                for row in store.database.rows(f"SELECT * FROM {table}")  # noqa: S608 - a name of ours
+            ),
+            key=repr,
+        )
         for table in ("meta", "account", "job", "turn", "private_key")
     }
 

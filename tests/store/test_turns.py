@@ -14,7 +14,7 @@ from store.rows import NOW, later
 
 from gateway.jobs.circuit import failed, succeeded
 from gateway.store.database import to_ms
-from gateway.store.jobs import ARRIVALS, BULK, LEASE, OPEN, PEOPLE, Job
+from gateway.store.jobs import ARRIVALS, BULK, LEASE, OPEN, PEOPLE, Job, NewJob
 from gateway.store.schema import MIGRATIONS
 from gateway.store.sqlite import Sqlite, sqlite3
 from gateway.store.store import FILE, Store
@@ -564,6 +564,23 @@ def test_what_an_older_version_queued_is_overtaken_like_the_rest(tmp_path: Path)
     assert [store.jobs.supersede(lane, NOW)[1] for lane in ("out b", "out d", "on d")] == [True, True, False]
     assert not [lane for lane in ("out b", "out d", "on d") for job in claim(store) if job.lane == lane]
     store.close()
+
+
+def test_who_is_next_in_a_lane_has_a_turn_whoever_was_before(store: Store) -> None:
+    """When the first job of a lane ends, the second one's peer has its turn, although it is another peer."""
+    for number, peer in enumerate(("https://a.example", "https://b.example")):
+        store.jobs.add("settle", {"n": number}, lane="in somebody", peer=peer, due=NOW, pool=0)
+    [first] = claim(store)
+    store.jobs.finish(first.id, NOW)
+    assert [job.peer for job in claim(store)] == ["https://b.example"]
+
+
+def test_a_turn_that_stands_alone_is_had(store: Store) -> None:
+    """What goes to many goes out although nothing stands for answers to the same peer, as in a backup from SQLite."""
+    item = NewJob(payload={}, lane="x", peer="https://a.example", due=NOW)
+    store.jobs.add_to_new_lanes("forward", "Create", BULK, [item], NOW)
+    store.database.run("DELETE FROM turn WHERE pool = 1")
+    assert [job.peer for job in claim(store)] == ["https://a.example"]
 
 
 def test_an_upgrade_takes_as_long_as_there_is_much(tmp_path: Path) -> None:
