@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 type_row = dict[str, Any]
+_PARAMETER = re.compile(r"('(?:[^']|'')*')|(?<![:\w]):([a-z]\w*)")
 _NAMES = re.compile(r"(?:FROM|JOIN|INTO|UPDATE) (\w+)")
 _WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
@@ -230,6 +231,11 @@ class Database(ABC):
 def _written_by(sql: str) -> str | None:
     found = _WRITES.match(sql)
     return found[1] if found is not None else None
+
+
+def with_parameters(sql: str, mark: str) -> str:
+    """Return a statement whose ``:name`` parameters, but for those in texts, are written as ``mark`` says (``{}``)."""
+    return _PARAMETER.sub(lambda found: found[1] or mark.format(found[2]), sql)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from gateway.errors import Contended, StoreError
-from gateway.store.database import Database, check_known
+from gateway.store.database import Database, check_known, with_parameters
 from gateway.store.schema import STEPS, statements_for_postgres
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ OPTIONS = {
 _MIGRATING = 0x6E6F6169  # the advisory lock of whoever brings the schema up to date
 _CONTENDED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
 _BEGIN_ALONE = "BEGIN; SELECT pg_advisory_xact_lock(8245936409410630516)"  # one message: writers take turns
-_PARAMETER = re.compile(r"(?<!:):([a-z]\w*)")
 
 
 class _Flag(Int8Dumper):
@@ -226,7 +224,7 @@ class Postgres(Database):
 
 @functools.lru_cache(maxsize=1024)
 def _with_marks(sql: str) -> bytes:
-    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
+    return with_parameters(sql.replace("%", "%%"), "%({})s").encode()
 
 
 def _problem(error: psycopg.Error) -> StoreError:

@@ -19,7 +19,7 @@ import sqlite_utils
 from sqlite_utils import utils
 
 from gateway.errors import StoreError
-from gateway.store.database import Database, check_known
+from gateway.store.database import Database, check_known, with_parameters
 from gateway.store.schema import MIGRATIONS, STEPS
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ WAL_LIMIT_BYTES = 64 * 1024 * 1024  # what a reader kept from being emptied is c
 LOOK_SECONDS = 0.25
 PAGES = 256  # of one step of a copy
 sqlite3: Any = utils.sqlite3  # type: ignore[attr-defined]  # pysqlite3 where it is installed
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 _LIMITS = re.compile(r"LIMIT \+:(\w+)")
 _ROW_LOCKS = re.compile(r" FOR UPDATE(?: OF \w+)?(?: SKIP LOCKED)?")
 
@@ -240,7 +239,7 @@ def _for_sqlite(sql: str) -> str:
     SQLite compiles a statement again whenever a value changes that it might plan by: one that a partial index could be
     about, or a LIMIT. That costs ten times what the statement does; within an expression a value is none of those.
     """
-    return _LIMITS.sub(r"LIMIT :\1 + 0", _PARAMETER.sub(r"+:\1", _ROW_LOCKS.sub("", sql)))
+    return _LIMITS.sub(r"LIMIT :\1 + 0", with_parameters(_ROW_LOCKS.sub("", sql), "+:{}"))
 
 
 class _WriterLock:

@@ -206,3 +206,11 @@ def test_what_was_left_in_a_piece_that_failed_is_forgotten_alone(store: Store) -
             left.later("c")
         left.later("d")
     assert [store.meta.get(name) for name in "abcd"] == ["1", None, "1", "1"]
+
+
+def test_what_looks_like_a_parameter_in_a_text_is_text(store: Store) -> None:
+    """Colons in the texts of a statement stay, quotes within them, too; its parameters are taken."""
+    [row] = store.database.rows(
+        "SELECT '{\"a\":false, \"it''s\":b}' AS text, CAST(:what AS TEXT) AS what", what=":false"
+    )
+    assert row == {"text": '{"a":false, "it\'s":b}', "what": ":false"}
