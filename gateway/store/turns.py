@@ -62,10 +62,12 @@ class Turns:
         ):  # fmt: skip
             return True
         # A backup from SQLite brings turns of posts to many without the one that stands for all that goes to the peer.
+        # Where that one is there nothing is inserted: it would wait for whoever holds it, who may wait for us.
         return pool == BULK and bool(
             self._db.run(
                 "INSERT INTO turn (pool, peer, opens, next, served) SELECT 1, peer, opens, NULL, 0 FROM turn"
-                " WHERE pool = 2 AND peer = :peer ON CONFLICT (pool, peer) DO NOTHING",
+                " WHERE pool = 2 AND peer = :peer AND NOT EXISTS (SELECT 1 FROM turn WHERE pool = 1 AND peer = :peer)"
+                " ON CONFLICT (pool, peer) DO NOTHING",
                 peer=peer,
             )
         )
