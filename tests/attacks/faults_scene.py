@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.scenes import follows, home_of, published
+from starlette.requests import Request
 
 from gateway.jobs import circuit
 from gateway.store.database import from_ms
@@ -91,12 +92,7 @@ class Front:
         if scope["method"] != "POST":
             await self.peer.app(scope, receive, send)
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await Request(scope, receive).body()
         self.tries.append(self._now())
         names = {name for name, _ in scope["headers"]}
         self.schemes.append("rfc9421" if b"signature-input" in names else "cavage")

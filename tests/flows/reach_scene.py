@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from flows.scenes import follows, home_of, published
+from starlette.requests import Request
 
 from gateway.jobs import circuit
 from gateway.jobs.worker import SHARE
@@ -41,12 +42,7 @@ class Front:
         if scope["method"] != "POST":
             await self.peer.app(scope, receive, send)
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await Request(scope, receive).body()
         self.asked += 1
         if self.status < 300:
             self.taken.append(json.loads(body)["type"])
