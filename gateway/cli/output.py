@@ -24,6 +24,13 @@ from gateway.errors import GatewayError
 from gateway.runtime import Gateway, open_gateway
 from gateway.settings import load
 
+try:
+    import uvloop
+except ImportError:  # not made for this system: the standard library's loop does the same, slower
+    _LOOP = None
+else:
+    _LOOP = uvloop.new_event_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -146,14 +153,6 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., Any]], Cal
         return function
 
     return decorate
-
-
-try:
-    import uvloop
-except ImportError:  # not made for this system: the standard library's loop does the same, slower
-    _LOOP = None
-else:
-    _LOOP = uvloop.new_event_loop
 
 
 def _execute(function: Callable[..., Any], run: Run, values: dict[str, Any]) -> None:

@@ -9,9 +9,12 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 import uvicorn
+from typer.testing import CliRunner
 
 from gateway.cli import serve as module
+from gateway.cli.output import Run, command
 from gateway.errors import SettingsError
 from gateway.observe import logs
 from gateway.settings import Settings
@@ -105,3 +108,16 @@ def test_uvicorn_speaks_in_our_lines(capsys: pytest.CaptureFixture[str]) -> None
     assert len(lines) == 2
     assert "plain" in lines[0]
     assert "boom" in lines[1]
+
+
+def test_commands_run_on_uvloop() -> None:
+    """The loop of every command, of ``serve`` with them, is the fast one."""
+    group, seen = typer.Typer(), []
+
+    @command(group, "look")
+    async def look(run: Run) -> None:
+        """Look which loop this is."""
+        seen.append((run.quiet, type(asyncio.get_running_loop()).__module__))
+
+    assert CliRunner().invoke(group, []).exit_code == 0
+    assert seen == [(False, "uvloop")]

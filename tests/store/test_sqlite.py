@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import StoreError
 from gateway.store import sqlite
-from gateway.store.sqlite import PAGE_SIZE, Sqlite, sqlite3
+from gateway.store.sqlite import PAGE_SIZE, Sqlite, _for_sqlite, sqlite3
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -174,3 +174,9 @@ def test_checkpoints_are_made_beside(tmp_path: Path) -> None:
     thread.made.wait(10)
     assert thread.made.is_set()
     store.close()
+
+
+def test_no_value_is_planned_by() -> None:
+    """A parameter is always within an expression, so that SQLite compiles a statement once and not for each value."""
+    sql = "SELECT ':no' FROM job WHERE pool = :pool LIMIT :most FOR UPDATE SKIP LOCKED"
+    assert _for_sqlite(sql) == "SELECT ':no' FROM job WHERE pool = +:pool LIMIT :most + 0"
