@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.activitypub import effects as fx
@@ -25,44 +26,80 @@ MAX_FETCHES = 3
 REFUSED = "refused-by-rule"
 
 
-async def find_out(kit: Kit, activity: Activity, heard: list[Statement]) -> tuple[fx.Known, list[fx.Effect]]:
-    """Return the effects, fetching what they need first; what the answers' headers say is added to ``heard``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known, the effects that follow from it, and what must be fetched before they count (None: nothing).
+
+    ``document`` is somebody's object, ``stranger`` an author whom nobody here has met.
+    """
+
+    known: fx.Known
+    effects: list[fx.Effect]
+    document: str | None = None
+    stranger: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing is missing."""
+        return self.document is None and self.stranger is None
+
+
+@dataclass(slots=True)
+class Finding:
+    """The search for the effects of one activity: look, fetch what is missing, look again.
 
     An object comes in with its author, because what the author asks of everything holds for it too.
     """
-    fetched: dict[str, Mapping[str, object]] = {}
-    unavailable: set[str] = set()
-    about = try_origin(activity.object_id)
-    if about is not None and str(about) != kit.base and decision_about(kit, about).refuses:
-        # Also when it was kept before the refusal: nobody leads here to whom we turned away.
-        return know(kit, activity, fetched, frozenset()), [fx.Ignore(REFUSED)]
-    for _round in range(MAX_FETCHES):
-        known = know(kit, activity, fetched, frozenset(unavailable))
-        found = fx.effects(activity, known)
-        wanted = next((effect.url for effect in found if isinstance(effect, fx.Fetch)), None)
-        stranger = _stranger(kit, found)
-        if wanted is None and stranger is None:
-            return known, found
+
+    kit: Kit
+    activity: Activity
+    heard: list[Statement]  # what the headers of answers say is added
+    _fetched: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    _unavailable: set[str] = field(default_factory=set)
+    _fetches: int = 0
+    _ends: str = ""  # the reason why nothing comes of it, whatever is known
+
+    def look(self) -> Found:
+        """Return the effects as things are in this transaction, or what is missing."""
+        about = try_origin(self.activity.object_id)
+        if about is not None and str(about) != self.kit.base and decision_about(self.kit, about).refuses:
+            # Also when it was kept before the refusal: nobody leads here to whom we turned away.
+            self._ends = REFUSED
+        known = know(self.kit, self.activity, self._fetched, frozenset(self._unavailable))
+        if self._ends:
+            return Found(known=known, effects=[fx.Ignore(self._ends)])
+        effects = fx.effects(self.activity, known)
+        document = next((effect.url for effect in effects if isinstance(effect, fx.Fetch)), None)
+        stranger = _stranger(self.kit, effects)
+        if self._fetches >= MAX_FETCHES and (document is not None or stranger is not None):
+            return Found(known=known, effects=[fx.Ignore("too-many-fetches")])
+        return Found(known=known, effects=effects, document=document, stranger=stranger)
+
+    async def fetch(self, found: Found) -> None:
+        """Fetch what is missing; raise Unavailable when the whole activity has to wait."""
+        self._fetches += 1
+        wanted = found.document
         try:
             if wanted is None:
-                await discover.actor_at(kit, str(stranger))
-                continue
-            fetched[wanted], answer = await discover.answer_at(kit, wanted)
-            heard += said_in(kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
+                await discover.actor_at(self.kit, str(found.stranger))
+                return
+            self._fetched[wanted], answer = await discover.answer_at(self.kit, wanted)
+            self.heard += said_in(self.kit, answer.headers, answer.url, origin_of(answer.url), Auth.TLS)
         except Refused:
-            return known, [fx.Ignore(REFUSED)]
+            self._ends = REFUSED
         except Unavailable:
-            if not fetched and not unavailable:
+            if not self._fetched and not self._unavailable:
                 raise  # nothing was asked yet: the whole activity waits
-            unavailable.add(wanted or str(stranger))
-            if wanted is None:
-                return known, [fx.Ignore("author-unavailable")]
+            self._is_unavailable(wanted)
         except (GatewayError, BadUrl) as error:
-            log().info("fetch", url=wanted or stranger, problem=str(error))
-            if wanted is None:
-                return known, [fx.Ignore("author-unavailable")]
-            unavailable.add(wanted)
-    return known, [fx.Ignore("too-many-fetches")]
+            log().info("fetch", url=wanted or found.stranger, problem=str(error))
+            self._is_unavailable(wanted)
+
+    def _is_unavailable(self, wanted: str | None) -> None:
+        if wanted is None:
+            self._ends = "author-unavailable"
+        else:
+            self._unavailable.add(wanted)
 
 
 def _stranger(kit: Kit, found: list[fx.Effect]) -> str | None:

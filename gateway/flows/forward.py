@@ -30,26 +30,34 @@ if TYPE_CHECKING:
 MAX_AN_HOUR = 60  # activities of one origin that are passed on
 
 
-async def audience_of_ours(kit: Kit, row: ArrivalRow, activity: Activity) -> dict[str, list[str]]:
-    """Return, per account of ours, the members of its collections that an arrival is for.
+def collections_named(kit: Kit, row: ArrivalRow, activity: Activity) -> dict[str, list[str]]:
+    """Return, per account of ours, the members of its collections that an arrival names.
 
-    Empty unless the arrival names such a collection and is about something of ours, which may be a few
-    documents away. Only those that it names itself: nobody is picked up on the way.
+    Only those that it names itself: nobody is picked up on the way.
     """
-    document = activity.document
-    named = {found for name in ("to", "cc", "audience") for found in ids_of(document.get(name))}
+    named = {found for name in ("to", "cc", "audience") for found in ids_of(activity.document.get(name))}
     found: dict[str, list[str]] = {}
     for address in sorted(address for address in named if same_origin(address, kit.base)):
         owner, members = _collection(kit, address)
         if owner not in ("", row.actor) and not kit.store.relations.blocks(owner, row.actor):
             found.setdefault(owner, []).extend(members)
-    if not found or not await Search(kit, activity.actor).concerns_us(document, MAX_DEPTH):
+    return found
+
+
+async def audience_of_ours(
+    kit: Kit, row: ArrivalRow, activity: Activity, named: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """Return those whom an arrival is for of the members that it names (``collections_named``).
+
+    Nobody, unless it is about something of ours, which may be a few documents away.
+    """
+    if not await Search(kit, activity.actor).concerns_us(activity.document, MAX_DEPTH):
         return {}
     if row.origin != kit.base and not _may_send(kit, row.origin):
         log().info("forward", peer=row.origin, problem="more than an hour's share")
         return {}
-    await _meet(kit, [member for members in found.values() for member in members])
-    return found
+    await _meet(kit, [member for members in named.values() for member in members])
+    return named
 
 
 def _may_send(kit: Kit, origin: str) -> bool:

@@ -1,7 +1,8 @@
 """Group commit: what is written at the same time becomes durable with one sync.
 
-Whoever writes waits until the loop has run everybody who is ready; all of it is then one transaction. A piece that fails
-takes back its own rows and nobody else's.
+Whoever writes waits until the loop has run everybody who is ready; all of it is then one transaction. Those whom nobody
+waits for are patient: they go along with others, or with each other as long as each turn of the loop brings more of them.
+A piece that fails takes back its own rows and nobody else's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ Piece = tuple[Callable[[], Any], asyncio.Future[Any]]
 End = tuple[asyncio.Future[Any], Any, Exception | None]
 TRIES = 5  # of a transaction that other processes are in the way of
 MOST = 500  # pieces of one transaction: the first of them waits for the last
+PATIENT = 8  # of them: each is a lot of work, and nothing else happens meanwhile
 
 
 class Together:
@@ -28,19 +30,38 @@ class Together:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._waiting: list[Piece] = []
+        self._patient: list[Piece] = []
 
-    async def __call__(self, work: Callable[[], Value]) -> Value:
-        """Run ``work`` and return what it returns, once that is durable; raise what it raises, or StoreError."""
+    async def __call__(self, work: Callable[[], Value], *, patient: bool = False) -> Value:
+        """Run ``work`` and return what it returns, once that is durable; raise what it raises, or StoreError.
+
+        It may be run more than once: what it did is taken back before.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Value] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._commit)
-        self._waiting.append((work, done))
+        if patient:
+            if not self._patient:
+                loop.call_soon(self._ripen, 0)
+            self._patient.append((work, done))
+        else:
+            if not self._waiting:
+                loop.call_soon(self._commit)
+            self._waiting.append((work, done))
         return await done
 
+    def _ripen(self, before: int) -> None:
+        """Wait for one more turn of the loop while patient pieces gather."""
+        gathered = len(self._patient)
+        if before < gathered < PATIENT:
+            asyncio.get_running_loop().call_soon(self._ripen, gathered)
+        else:
+            self._commit()
+
     def _commit(self) -> None:
-        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        if self._waiting:
+        if not (batch := [*self._waiting[:MOST], *self._patient[:PATIENT]]):
+            return  # they went along with others
+        self._waiting, self._patient = self._waiting[MOST:], self._patient[PATIENT:]
+        if self._waiting or self._patient:
             asyncio.get_running_loop().call_soon(self._commit)
         for done, value, problem in self._end_of(batch):
             if done.cancelled():

@@ -304,12 +304,16 @@ async def test_what_cannot_be_understood_is_ignored_by_name(world: World) -> Non
 
 
 async def test_fetches_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An arrival that asks for more than a few documents is given up."""
+    """An arrival that asks for more than may be fetched is given up: a boost needs the post and its author."""
     _, peer = await scene(world)
-    monkeypatch.setattr(find_out, "MAX_FETCHES", 1)
-    note = peer.note()
-    peer.serve_document(note["id"], {**LABELLED, **note})
-    assert await arrives(world, peer, peer.activity("Create", note["id"])) == "ignored: too-many-fetches"
+    far = world.peer("far.example", "carol")
+    note = far.note()
+    far.serve_document(note["id"], {**LABELLED, **note})
+    with monkeypatch.context() as patch:
+        patch.setattr(find_out, "MAX_FETCHES", 1)
+        boost = peer.activity("Announce", note["id"])
+        assert await arrives(world, peer, boost) == "ignored: too-many-fetches"
+    assert await arrives(world, peer, peer.activity("Announce", note["id"])) == "KeepObject, RecordInteraction"
 
 
 async def test_an_activity_about_nothing_is_settled_as_such(world: World) -> None:

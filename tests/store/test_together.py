@@ -103,3 +103,42 @@ async def test_one_commit_is_bounded(store: Store, monkeypatch: pytest.MonkeyPat
     await asyncio.gather(*(store.together(functools.partial(write, store, f"k{n:02}")) for n in range(25)))
     assert seen == ["COMMIT"] * 3
     assert len(keys(store)) == 25
+
+
+async def turned(store: Store, key: str, after: int) -> str:
+    """Write patiently after some turns of the loop."""
+    for _ in range(after):
+        await asyncio.sleep(0)
+    return await store.together(functools.partial(write, store, key), patient=True)
+
+
+async def test_the_patient_gather_while_each_turn_brings_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patient writers that are ready one turn after the other share a commit, and a lone one gets its own."""
+    seen = commits(store, monkeypatch)
+    await asyncio.gather(*(turned(store, f"k{n}", n) for n in range(module.PATIENT)))
+    assert seen == ["COMMIT"]
+    assert await turned(store, "k alone", 0) == "k alone"
+    assert seen == ["COMMIT"] * 2
+
+
+async def test_the_patient_go_along_with_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is waited for takes patient ones along, no more than their number; the rest of them follows."""
+    seen = commits(store, monkeypatch)
+    many = module.PATIENT + 1
+    await asyncio.gather(
+        *(turned(store, f"k{n:02}", 0) for n in range(many)), store.together(functools.partial(write, store, "k"))
+    )
+    assert seen == ["COMMIT"] * 2
+    assert len(keys(store)) == many + 1
+
+
+async def test_a_patient_failure_is_its_own(store: Store) -> None:
+    """A patient piece that raises takes back its own rows; those that went with it are kept."""
+
+    def half() -> None:
+        write(store, "k half")
+        raise ZeroDivisionError
+
+    found = await asyncio.gather(turned(store, "k1", 0), store.together(half, patient=True), return_exceptions=True)
+    assert [type(one) for one in found] == [str, ZeroDivisionError]
+    assert keys(store) == {"k1"}
