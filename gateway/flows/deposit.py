@@ -57,9 +57,9 @@ def _readers(kit: Kit, row: ArrivalRow, activity: Activity) -> list[str]:
         found += kit.store.relations.local_followers_of(activity.actor)
     replied = ids_of(activity.object.get("inReplyTo")) if activity.object is not None else []
     for about in (activity.object_id, *replied[:1]):
-        stored = kit.store.objects.get(about) if about else None
-        found += [stored.owner] if stored is not None and stored.local else []
-        found += [about] if about and same_origin(about, kit.base) else []
+        if about and same_origin(about, kit.base):
+            stored = kit.store.objects.get(about)
+            found += [stored.owner, about] if stored is not None and stored.local else [about]
     return list(dict.fromkeys(found))
 
 

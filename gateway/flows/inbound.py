@@ -136,7 +136,6 @@ def _keep(
         verdict={
             "scheme": verdict.scheme,
             "key": verdict.key_id,
-            "steps": [s.as_json() for s in verdict.steps],
             "spoken": sorted(SPOKEN_HEADERS & covered),
         },
         received=now,

@@ -12,6 +12,7 @@ from gateway.urls import same_origin
 if TYPE_CHECKING:
     from gateway.activity import Activity
     from gateway.flows.kit import Kit
+    from gateway.store.objects import Stored
 
 
 def know(
@@ -20,10 +21,11 @@ def know(
     """Gather everything the effects of one activity may depend on."""
     relations, objects = kit.store.relations, kit.store.objects
     stored = objects.get(activity.object_id) if activity.object_id else None
-    account = kit.store.accounts.by_id(activity.object_id)
+    account = kit.store.accounts.by_id(activity.object_id) if same_origin(activity.object_id, kit.base) else None
     local = account is not None and account.deleted is None and account.kind != "Application"
     sender = relations.actor(activity.actor)
     addressed = {a for a in activity.audience if same_origin(a, kit.base)}
+    undone = relations.undone_of((activity.id, activity.object_id), activity.actor)
     replied = next(iter(ids_of(activity.object.get("inReplyTo"))), None) if activity.object is not None else None
     return fx.Known(
         now=kit.clock.now(),
@@ -32,10 +34,10 @@ def know(
         object_actor_is_local=local,
         approves=account is not None and account.approves,
         moved=account is not None and account.moved_to is not None,
-        blocks_sender=_blocks_sender(kit, activity, replied),
+        blocks_sender=_blocks_sender(kit, activity, replied, stored),
         follow=_follow(kit, activity),
-        undone=relations.is_undone(activity.id, activity.actor),
-        object_undone=relations.is_undone(activity.object_id, activity.actor),
+        undone=activity.id in undone,
+        object_undone=activity.object_id in undone,
         undone_activity=relations.done_by_activity(activity.object_id) if activity.type == "Undo" else None,
         fetched=fetched,
         unavailable=unavailable,
@@ -59,9 +61,9 @@ def _gone(kit: Kit, fetched: Mapping[str, Mapping[str, object]]) -> Iterator[str
             yield found
 
 
-def _blocks_sender(kit: Kit, activity: Activity, replied: str | None) -> bool:
+def _blocks_sender(kit: Kit, activity: Activity, replied: str | None, stored: Stored | None) -> bool:
     """Tell whether the account that an activity speaks to, or whose work it is about, blocks its actor."""
-    works = (kit.store.objects.get(url) for url in (activity.object_id, replied) if url)
+    works = (stored, kit.store.objects.get(replied) if replied and same_origin(replied, kit.base) else None)
     owners = {work.owner for work in works if work is not None and work.local}
     return any(kit.store.relations.blocks(owner, activity.actor) for owner in {activity.object_id, *owners})
 
@@ -71,6 +73,8 @@ def _follow(kit: Kit, activity: Activity) -> fx.KnownFollow | None:
     relations = kit.store.relations
     if activity.type == "Follow":
         return relations.follow(activity.actor, activity.object_id)
+    if activity.type not in ("Accept", "Reject", "Undo"):
+        return None
     found = relations.follow_by_activity(activity.object_id)
     if found is not None or activity.object is None:
         return found

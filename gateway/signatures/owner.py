@@ -15,6 +15,7 @@ from gateway.signatures.keys import PublicKey, WeakKey, load_multikey, load_publ
 from gateway.urls import same_origin, try_origin, without_fragment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 MAX_KEYS = 10
@@ -41,12 +42,19 @@ def listed_keys(actor: Mapping[str, object], now: datetime | None = None) -> tup
     Keys that are weak, foreign, revoked, expired at ``now`` or owned by somebody else are left out; more
     than ten are none.
     """
+    return tuple(_usable(actor, now))
+
+
+def _usable(actor: Mapping[str, object], now: datetime | None, key_id: str | None = None) -> Iterator[ListedKey]:
+    """Yield the usable keys of an actor document, or of them only the one that is asked for."""
     actor_id = actor.get("id")
     entries = [*_entries(actor.get("publicKey")), *_entries(actor.get("assertionMethod"))]
     if not isinstance(actor_id, str) or len(entries) > MAX_KEYS:
-        return ()
-    living = [entry for entry in entries if _is_living(entry, now)]
-    return tuple(key for entry in living if (key := _listed(entry, actor_id)) is not None)
+        return
+    for entry in entries:
+        is_wanted = key_id is None or entry.get("id") == key_id
+        if is_wanted and _is_living(entry, now) and (key := _listed(entry, actor_id)) is not None:
+            yield key
 
 
 def _is_living(entry: Mapping[str, object], now: datetime | None) -> bool:
@@ -87,7 +95,7 @@ def find(actor: Mapping[str, object], fetched_from: str, key_id: str, now: datet
     """
     if actor.get("id") != without_fragment(fetched_from) or not is_actor(actor):
         return None
-    return next((key for key in listed_keys(actor, now) if key.id == key_id), None)
+    return next(_usable(actor, now, key_id), None)
 
 
 def is_actor(document: Mapping[str, object]) -> bool:

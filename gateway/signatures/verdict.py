@@ -45,15 +45,12 @@ class Checks:
     """Collects steps in order; stays usable after a failure so that all of them are listed."""
 
     steps: list[Step] = field(default_factory=list)
+    ok: bool = True  # whether every step so far holds
 
     def check(self, name: str, expected: str, found: object, *, ok: bool) -> bool:
         """Record one step and return whether it holds."""
         text = str(found)
         shown = text if len(text) <= MAX_FOUND else f"{text[:MAX_FOUND]}..."
-        self.steps.append(Step(name=name, expected=expected, found=shown, ok=ok))
+        self.steps.append(Step(name, expected, shown, ok))
+        self.ok = self.ok and ok
         return ok
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether every step so far holds."""
-        return all(step.ok for step in self.steps)

@@ -75,7 +75,7 @@ def open_request(request: SignedRequest, now: datetime) -> Opened:
 
 def close(opened: Opened, key: ListedKey | None, actor: str | None, *, is_collection: bool = False) -> Verdict:
     """Add the checks that need the key; ``actor`` is who the document says acts (None: nobody is named)."""
-    steps = Checks(list(opened.checks.steps))
+    steps = Checks(list(opened.checks.steps), ok=opened.checks.ok)
     if opened.signature is not None and opened.ok:
         owner = key.owner if key is not None else ""
         found = "listed" if key is not None else "not found"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.preferences import Preferences
 from gateway.store import seal
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.recent import Recent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,6 +55,8 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._by_id: Recent[str, Account | None] = Recent(database, "account")
+        self._by_name: Recent[str, Account | None] = Recent(database, "account")
 
     def save(self, account: Account) -> None:
         """Insert or replace an account."""
@@ -78,12 +81,14 @@ class Accounts:
 
     def by_name(self, name: str) -> Account | None:
         """Return the account with this name in any case, deleted ones too."""
-        row = self._db.one("SELECT * FROM account WHERE name = :name", name=name.lower())
-        return _account(row) if row else None
+        return self._by_name.get(name.lower(), lambda: self._read("name = :value", name.lower()))
 
     def by_id(self, actor: str) -> Account | None:
         """Return the account with this actor id, deleted ones too."""
-        row = self._db.one("SELECT * FROM account WHERE id = :id", id=actor)
+        return self._by_id.get(actor, lambda: self._read("id = :value", actor))
+
+    def _read(self, condition: str, value: str) -> Account | None:
+        row = self._db.one(f"SELECT * FROM account WHERE {condition}", value=value)  # noqa: S608 - no value is put in
         return _account(row) if row else None
 
     def all(self) -> list[Account]:

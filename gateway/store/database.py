@@ -40,6 +40,8 @@ class Database(ABC):
         self._written: Counter[str] = Counter()
         self._undone = 0
         self._elsewhere: int | None = None
+        self._last_elsewhere = 0
+        self._moment = 0
         self._late: dict[Callable[[list[Any]], None], list[Any]] = {}
         self._late_tables: frozenset[str] = frozenset()
 
@@ -104,6 +106,11 @@ class Database(ABC):
             for work, items in late.items():
                 work(items)
 
+    def moment(self) -> int:
+        """Return a number that is another one as soon as somebody may have written to any table."""
+        self.elsewhere()
+        return self._moment
+
     def version(self, tables: tuple[str, ...]) -> tuple[int, ...]:
         """Return a value that is another one as soon as somebody may have written to one of the tables."""
         return (self.elsewhere(), self._undone, *(self._written[table] for table in tables))
@@ -112,6 +119,9 @@ class Database(ABC):
         """Return a number that changes when another process has written; asked once in a turn of the loop."""
         if self._elsewhere is None:
             found = self._changes_elsewhere()
+            if found != self._last_elsewhere:
+                self._last_elsewhere = found
+                self._moment += 1
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop().call_soon(self._ask_again)
                 self._elsewhere = found
@@ -121,6 +131,7 @@ class Database(ABC):
     def _taken_back(self) -> None:
         """Forget what was read while something was written that did not stay."""
         self._undone += 1
+        self._moment += 1
 
     def _ask_again(self) -> None:
         self._elsewhere = None
@@ -131,6 +142,7 @@ class Database(ABC):
             self._catch_up()
         if (table := _written_by(sql)) is not None:
             self._written[table] += 1
+            self._moment += 1
 
     def announce(self) -> None:
         """Let the other processes know, when the transaction is durable, that there is something to do."""

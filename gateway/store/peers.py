@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SEEN_MS = 60_000
 MEMORY = timedelta(days=7)
-MAX_AUDIT = 10_000
+MAX_AUDIT, AUDIT_PRUNED = 10_000, 100  # lines that are kept, and after how many more the oldest go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,7 @@ class Peers:
         self._rules_about: Recent[str, list[Rule]] = Recent(database, "rule")
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
         self._met: Recent[tuple[str, int], bool] = Recent(database)
+        self._learned: Recent[tuple[str, int], bool] = Recent(database)
 
     def seen(self, origin: Origin, now: datetime) -> None:
         """Note that an origin exists and was heard of now."""
@@ -89,12 +90,17 @@ class Peers:
     def learn_rfc9421(self, origin: Origin, now: datetime) -> None:
         """Remember for a while that an origin speaks RFC 9421."""
         self.seen(origin, now)
+        self._learned.get((str(origin), to_ms(now) // SEEN_MS), lambda: self._learn_rfc9421(origin, now))
+
+    def _learn_rfc9421(self, origin: Origin, now: datetime) -> bool:
         self._db.run(
             "UPDATE peer SET rfc9421_until = :until WHERE origin = :o", o=str(origin), until=to_ms(now + MEMORY)
         )
+        return True
 
     def forget_rfc9421(self, origin: Origin) -> None:
         """Go back to the form everyone takes."""
+        self._learned.forget()
         self._db.run("UPDATE peer SET rfc9421_until = NULL WHERE origin = :o", o=str(origin))
 
     def learn_no_content_usage(self, origin: Origin, now: datetime) -> None:
@@ -274,8 +280,10 @@ class Peers:
             "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail) RETURNING id",
             at=to_ms(now), event=event, host=host[:255], reason=reason[:80], detail=detail[:300],
         )  # fmt: skip
-        self._db.run("DELETE FROM audit WHERE id <= :last", last=row[0]["id"] - MAX_AUDIT)
-        return int(row[0]["id"])
+        number = int(row[0]["id"])
+        if not number % AUDIT_PRUNED:
+            self._db.run("DELETE FROM audit WHERE id <= :last", last=number - MAX_AUDIT)
+        return number
 
     def audit_lines(self, host: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest audit lines."""

@@ -26,17 +26,23 @@ class Recent(Generic[Key, Value]):
         self._db, self._tables, self._cap = database, tables, cap
         self._known: OrderedDict[Key, Value] = OrderedDict()
         self._version: object = None
+        self._moment = -1
 
     def forget(self) -> None:
         """Read everything again: something was written that its tables do not show."""
         self._known.clear()
 
+    def drop(self, key: Key) -> None:
+        """Read one value again: it is written now."""
+        self._known.pop(key, None)
+
     def get(self, key: Key, read: Callable[[], Value]) -> Value:
         """Return what is known of ``key``, read again when that may have changed."""
-        version = self._db.version(self._tables)
-        if version != self._version:
-            self._known.clear()
-            self._version = version
+        if (moment := self._db.moment()) != self._moment:
+            self._moment = moment
+            if (version := self._db.version(self._tables)) != self._version:
+                self._known.clear()
+                self._version = version
         try:
             return self._known[key]
         except KeyError:

@@ -53,10 +53,13 @@ class Relations:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._actors: Recent[str, RemoteActor | None] = Recent(database, "remote_actor")
+        self._actors: Recent[str, RemoteActor | None] = Recent(database)  # each is forgotten when it is written
+        self._followed: Recent[str, tuple[str, ...]] = Recent(database, "follow", "account")
+        self._blocks: Recent[tuple[str, str], bool] = Recent(database, "block")
 
     def save_actor(self, actor: RemoteActor, key_ids: Iterable[str]) -> None:
         """Keep a remote actor and which key ids its document lists."""
+        self._actors.drop(actor.id)
         self._db.run(
             "INSERT INTO remote_actor VALUES (:id, :origin, :name, :inbox, :shared_inbox, :document, :fetched, NULL, NULL)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name, inbox = excluded.inbox,"
@@ -91,10 +94,12 @@ class Relations:
 
     def mark_moved(self, actor_id: str, now: datetime) -> None:
         """Note when an account moved."""
+        self._actors.drop(actor_id)
         self._db.run("UPDATE remote_actor SET moved = :now WHERE id = :id", id=actor_id, now=to_ms(now))
 
     def drop_actor(self, actor_id: str, now: datetime) -> None:
         """Forget a deleted account: relations go, the name stays as gone."""
+        self._actors.drop(actor_id)
         for sql in (
             "DELETE FROM follow WHERE follower = :id OR followed = :id",
             "DELETE FROM interaction WHERE actor = :id",
@@ -182,19 +187,19 @@ class Relations:
 
     def is_followed_here(self, actor: str) -> bool:
         """Tell whether anybody here follows a remote actor."""
-        return self._db.value(
-            "SELECT 1 FROM follow f JOIN account a ON a.id = f.follower WHERE f.followed = :a AND f.state = 'accepted'",
-            a=actor,
-        ) is not None  # fmt: skip
+        return bool(self.local_followers_of(actor))
 
-    def local_followers_of(self, actor: str) -> list[str]:
+    def local_followers_of(self, actor: str) -> tuple[str, ...]:
         """Return which of ours follow a remote actor."""
+        return self._followed.get(actor, lambda: self._read_followers_here(actor))
+
+    def _read_followers_here(self, actor: str) -> tuple[str, ...]:
         rows = self._db.rows(
             "SELECT f.follower FROM follow f JOIN account a ON a.id = f.follower"
             " WHERE f.followed = :a AND f.state = 'accepted'",
             a=actor,
         )
-        return [row["follower"] for row in rows]
+        return tuple(row["follower"] for row in rows)
 
     def save_interaction(self, kind: str, actor: str, target: str, activity: str, now: datetime) -> None:
         """Record a like or boost once."""
@@ -260,9 +265,11 @@ class Relations:
 
     def blocks(self, blocker: str, blocked: str) -> bool:
         """Tell whether one actor blocks another."""
-        return (
-            self._db.value("SELECT 1 FROM block WHERE blocker = :a AND blocked = :b", a=blocker, b=blocked) is not None
-        )
+        return self._blocks.get((blocker, blocked), lambda: self._read_block(blocker, blocked))
+
+    def _read_block(self, blocker: str, blocked: str) -> bool:
+        found = self._db.value("SELECT 1 FROM block WHERE blocker = :a AND blocked = :b", a=blocker, b=blocked)
+        return found is not None
 
     def blocked_by(self, blocker: str) -> list[str]:
         """Return whom an actor blocks."""
@@ -308,6 +315,7 @@ class Relations:
     def prune(self, fetched_before: datetime) -> int:
         """Forget actors who have nothing to do with anybody here, and what was undone before it came, long ago."""
         moment = to_ms(fetched_before)
+        self._actors.forget()
         gone = self._db.run(
             "DELETE FROM remote_actor WHERE fetched < :t"
             " AND NOT EXISTS (SELECT 1 FROM follow f WHERE f.follower = remote_actor.id OR f.followed = remote_actor.id)"
@@ -323,8 +331,15 @@ class Relations:
 
     def is_undone(self, thing: str, actor: str) -> bool:
         """Tell whether ``actor`` took an activity or object of theirs back; a neighbour's word does not count."""
-        row = self._db.value("SELECT 1 FROM undone WHERE activity = :id AND actor = :actor", id=thing, actor=actor)
-        return row is not None
+        return bool(self.undone_of((thing, thing), actor))
+
+    def undone_of(self, things: tuple[str, str], actor: str) -> set[str]:
+        """Return which of two activities or objects ``actor`` took back."""
+        rows = self._db.rows(
+            "SELECT activity FROM undone WHERE activity IN (:one, :other) AND actor = :actor",
+            one=things[0], other=things[1], actor=actor,
+        )  # fmt: skip
+        return {row["activity"] for row in rows}
 
 
 def _actor(row: type_row) -> RemoteActor:

@@ -43,7 +43,6 @@ async def test_an_arrival_is_durable_before_it_is_taken(world: World, scheme: st
     row = home.kit.store.arrivals.get(document["id"], peer.me.id)
     assert row is not None
     assert json.loads(row.body) == document
-    assert all(step["ok"] for step in row.verdict["steps"])
     assert {name for name, _ in row.headers} <= inbound.KEPT_HEADERS
     assert home.kit.store.jobs.count() == 1
     assert home.kit.store.peers.get(origin_of(peer.base), world.clock.now()).speaks_rfc9421 is (scheme != "cavage")

@@ -123,14 +123,17 @@ def test_cleared_observations_stay_as_records(store: Store) -> None:
 
 
 def test_audit_lines_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line is cut, and only the newest lines are kept."""
+    """Each line is cut, and only the newest lines are kept; the oldest go some at a time."""
     monkeypatch.setattr(peers, "MAX_AUDIT", 3)
-    for number in range(5):
+    monkeypatch.setattr(peers, "AUDIT_PRUNED", 2)
+    for number in range(6):
         store.peers.audit(NOW, "arrival", f"h{number % 2}", "r" * 500, "d" * 5000)
     lines = store.peers.audit_lines()
     assert len(lines) == 3
     assert (len(lines[0]["reason"]), len(lines[0]["detail"])) == (80, 300)
     assert [line["host"] for line in store.peers.audit_lines("h0", limit=1)] == ["h0"]
+    store.peers.audit(NOW, "arrival", "h0", "r")
+    assert len(store.peers.audit_lines()) == 4
 
 
 def test_origins_that_only_passed_by_are_forgotten(store: Store) -> None:

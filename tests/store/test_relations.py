@@ -91,12 +91,12 @@ def test_who_of_ours_follows_somebody(store: Store) -> None:
     relations = store.relations
     store.accounts.save(account())
     relations.save_follow(ALICE, BOB, "f1", "pending", NOW)
-    assert relations.local_followers_of(BOB) == []
+    assert relations.local_followers_of(BOB) == ()
     assert not relations.is_followed_here(BOB)
     relations.settle_follow(ALICE, BOB, "accepted")
     assert relations.is_followed_here(BOB)
     relations.save_follow(EVE, BOB, "f2", "accepted", NOW)
-    assert relations.local_followers_of(BOB) == [ALICE]
+    assert relations.local_followers_of(BOB) == (ALICE,)
 
 
 def test_followers_are_counted_by_origin(store: Store) -> None:
