@@ -14,10 +14,10 @@ from gateway.activitypub import effects as fx
 from gateway.errors import GatewayError
 from gateway.flows import discover
 from gateway.flows.apply import apply
-from gateway.flows.cause import CAUSE, set_to
+from gateway.flows.cause import CAUSE
 from gateway.flows.deposit import deposit
 from gateway.flows.forward import audience_of_ours, collections_named, forward
-from gateway.net.allowance import AN_ACTIVITY, at_most
+from gateway.net.allowance import AN_ACTIVITY, Within, at_most
 from gateway.observe.names import SETTLED
 from gateway.signatures import proof
 from gateway.urls import origin_of
@@ -52,7 +52,7 @@ class CarryingOut:
 
     async def whole(self) -> str:
         """Take step after step until it is done; return the outcome."""
-        with at_most(AN_ACTIVITY), set_to(CAUSE, None if self._is_ours else origin_of(self.row.actor)):
+        with at_most(AN_ACTIVITY), Within(CAUSE, None if self._is_ours else origin_of(self.row.actor)):
             while (errand := await self.kit.store.together(self._step, patient=True)) is not None:
                 await errand()
         return self.outcome

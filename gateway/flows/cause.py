@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import Unavailable
 from gateway.net.domain import registrable
@@ -23,16 +23,6 @@ BUSY_SECONDS = 30
 # The network that the request in hand came from, and the peer whose activity is being settled.
 SOURCE: ContextVar[str] = ContextVar("source", default="")
 CAUSE: ContextVar[Origin | None] = ContextVar("cause", default=None)
-
-
-@contextmanager
-def set_to(variable: ContextVar[Any], value: object) -> Iterator[None]:
-    """Let a context variable have a value for a while."""
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)
 
 
 def before_key(kit: Kit, origin: Origin) -> None:

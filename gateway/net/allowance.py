@@ -6,14 +6,13 @@ redirects and second knocks included.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import RemoteAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextvars import Token
 
 BEFORE_A_POST_IS_JUDGED = 1  # the actor that the body names
 BEFORE_A_GET_IS_JUDGED = 2  # a key's own document, then the actor at its own id
@@ -34,24 +33,32 @@ class _Left:
 _CURRENT: ContextVar[_Left | None] = ContextVar("allowance", default=None)
 
 
-@contextmanager
-def at_most(requests: int) -> Iterator[None]:
+class Within:
+    """A block in which a context variable has a value; every request is in some, so it is no generator."""
+
+    __slots__ = ("_token", "_value", "_variable")
+    _token: Token[Any]
+
+    def __init__(self, variable: ContextVar[Any], value: object) -> None:
+        self._variable, self._value = variable, value
+
+    def __enter__(self) -> None:
+        """Set the value."""
+        self._token = self._variable.set(self._value)
+
+    def __exit__(self, *_: object) -> None:
+        """Set back what was there before."""
+        self._variable.reset(self._token)
+
+
+def at_most(requests: int) -> Within:
     """Let what happens inside make so many requests together, and no more than what is around it may."""
-    token = _CURRENT.set(_Left(requests, _CURRENT.get()))
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
+    return Within(_CURRENT, _Left(requests, _CURRENT.get()))
 
 
-@contextmanager
-def afresh() -> Iterator[None]:
+def afresh() -> Within:
     """Begin a cause of its own: what a request leads to here is not what its sender's request led to."""
-    token = _CURRENT.set(None)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
+    return Within(_CURRENT, None)
 
 
 def is_left() -> bool:

@@ -12,12 +12,28 @@ if TYPE_CHECKING:
 
 
 class Left(NamedTuple):
-    """What a key has left: whether it may go on, how many more, seconds until the quota is whole or one is free."""
+    """What a key has left: whether it may go on, what of its seconds is used and free, and what one of a cost takes."""
 
     ok: bool
-    remaining: int
-    reset: int
-    retry_after: int
+    used: float
+    free: float
+    step: float
+    cost: float
+
+    @property
+    def remaining(self) -> int:
+        """Return how many more there are."""
+        return max(0, math.floor(self.free / self.step + 1e-9))
+
+    @property
+    def reset(self) -> int:
+        """Return the seconds until the quota is whole."""
+        return math.ceil(self.used)
+
+    @property
+    def retry_after(self) -> int:
+        """Return the seconds until there is enough; 0 when there is."""
+        return 0 if self.ok else max(1, math.ceil(self.cost * self.step - self.free))
 
 
 class Pace:
@@ -59,10 +75,4 @@ class Pace:
         return 0.0 if full is None else max(0.0, full - self._clock.monotonic())
 
     def _left(self, ahead: float, cost: float, *, ok: bool) -> Left:
-        free = self.seconds - ahead
-        return Left(
-            ok=ok,
-            remaining=max(0, math.floor(free / self._step + 1e-9)),
-            reset=math.ceil(ahead),
-            retry_after=0 if ok else max(1, math.ceil(cost * self._step - free)),
-        )
+        return Left(ok, ahead, self.seconds - ahead, self._step, cost)

@@ -81,14 +81,18 @@ class Accounts:
 
     def by_name(self, name: str) -> Account | None:
         """Return the account with this name in any case, deleted ones too."""
-        return self._by_name.get(name.lower(), lambda: self._read("name = :value", name.lower()))
+        return self._by_name.get(name.lower(), lambda: self._read_by_name(name.lower()))
 
     def by_id(self, actor: str) -> Account | None:
         """Return the account with this actor id, deleted ones too."""
-        return self._by_id.get(actor, lambda: self._read("id = :value", actor))
+        return self._by_id.get(actor, lambda: self._read_by_id(actor))
 
-    def _read(self, condition: str, value: str) -> Account | None:
-        row = self._db.one(f"SELECT * FROM account WHERE {condition}", value=value)  # noqa: S608 - no value is put in
+    def _read_by_name(self, name: str) -> Account | None:
+        row = self._db.one("SELECT * FROM account WHERE name = :name", name=name)
+        return _account(row) if row else None
+
+    def _read_by_id(self, actor: str) -> Account | None:
+        row = self._db.one("SELECT * FROM account WHERE id = :id", id=actor)
         return _account(row) if row else None
 
     def all(self) -> list[Account]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,13 @@ from gateway.web.middleware import Bounds, Dress
 from gateway.web.pace import Paced
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from gateway.runtime import Gateway
 
 STATIC = Path(__file__).parent / "static"
 TID = "{tid}"
+_INBOX = re.compile(r"/(?:actor/|users/(?P<name>[^/]+)/)?inbox")
 
 ROUTES = [
     # What most requests are for comes first.
@@ -101,7 +105,7 @@ ROUTES = [
 ]
 
 # Outermost first.
-MIDDLEWARE = [Middleware(Dress), Middleware(Bounds), Middleware(Paced)]
+MIDDLEWARE = (Dress, Bounds, Paced)
 
 RENDERERS = {
     GatewayError: problems.on_gateway_error,
@@ -111,9 +115,29 @@ RENDERERS = {
 }
 
 
-def build(gateway: Gateway) -> Starlette:
+class Application(Starlette):
+    """The framework's application; what is posted to an inbox goes past those of its layers that it does not need."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Serve an open gateway."""
+        super().__init__(
+            routes=ROUTES, middleware=[Middleware(layer) for layer in MIDDLEWARE], exception_handlers=dict(RENDERERS)
+        )
+        self.router.redirect_slashes = False  # such a redirect takes its scheme from the socket
+        self.gateway = gateway
+        self._inboxes: ASGIApp = federation.INBOX
+        for layer in reversed(MIDDLEWARE):
+            self._inboxes = layer(self._inboxes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, by the short way or by the routes."""
+        if scope["type"] == "http" and scope["method"] == "POST" and (named := _INBOX.fullmatch(scope["path"])):
+            scope["app"], scope["path_params"] = self, {key: name for key, name in named.groupdict().items() if name}
+            await self._inboxes(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def build(gateway: Gateway) -> Application:
     """Return the application over an open gateway."""
-    app = Starlette(routes=ROUTES, middleware=MIDDLEWARE, exception_handlers=dict(RENDERERS))
-    app.router.redirect_slashes = False  # such a redirect takes its scheme from the socket
-    app.state.gateway = gateway
-    return app
+    return Application(gateway)

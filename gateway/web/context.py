@@ -29,7 +29,7 @@ _PORTED = re.compile(r"([0-9.]{7,15}):[0-9]{1,5}")
 
 def kit_of(request: HTTPConnection) -> Kit:
     """Return the kit of the gateway that serves this request."""
-    kit: Kit = request.app.state.gateway.kit
+    kit: Kit = request.scope["app"].gateway.kit
     return kit
 
 

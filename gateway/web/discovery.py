@@ -137,7 +137,7 @@ async def livez(_request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say whether the database answers and can be written to, and the worker works."""
-    gateway = request.app.state.gateway
+    gateway = request.app.gateway
     try:
         gateway.kit.store.meta.note_alive(gateway.kit.clock)
         ready = gateway.worker.alive

@@ -6,7 +6,7 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.activitypub import actor as actors
@@ -22,6 +22,7 @@ from gateway.observe.names import ARRIVAL
 from gateway.web.access import account_of, check_visible, is_unsigned, requester
 from gateway.web.context import client_address, kit_of, prefers_html, read_body, signed_request
 from gateway.web.pace import verified
+from gateway.web.problems import on_gateway_error, on_hang_up
 from gateway.web.respond import VARY, document_response
 
 if TYPE_CHECKING:
@@ -60,8 +61,14 @@ class Inbox:
         functools.update_wrapper(self, inbox)  # its name and what it says, for the description of the API
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take an activity and answer."""
-        answer = await inbox(Request(scope, receive))
+        """Take an activity and answer; what is no error of ours is the onion's."""
+        request = Request(scope, receive)
+        try:
+            answer = await inbox(request)
+        except GatewayError as error:
+            answer = on_gateway_error(request, error)
+        except ClientDisconnect as error:
+            answer = on_hang_up(request, error)
         await answer(scope, receive, send)
 
 

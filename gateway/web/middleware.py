@@ -82,14 +82,15 @@ def _check_host(scope: Scope, settings: Settings) -> None:
             f"{len(hosts)} Host fields",
             detail=Text("Exactly one Host field is needed.", "Hostヘッダーは1つだけ必要です。"),
         )
-    host, port = _split_host(hosts[0], settings)
     origin = settings.origin
+    host, port = _split_host(hosts[0], origin.scheme)
     same = {origin.host} | (LOCAL_HOSTS if settings.is_local else frozenset())
     if host not in same or port != origin.port:
         raise WrongHost(hosts[0][:100])
 
 
-def _split_host(value: str, settings: Settings) -> tuple[str, int]:
+@functools.lru_cache(maxsize=1024)
+def _split_host(value: str, scheme: str) -> tuple[str, int]:
     value = value.strip(" \t")
     if value != value.strip():  # what other scripts take for a blank is none in a header
         raise WrongHost(f"{value[:100]!r}")
@@ -100,7 +101,7 @@ def _split_host(value: str, settings: Settings) -> tuple[str, int]:
     if port and not _PORT.fullmatch(port):
         raise WrongHost(f"{value[:100]!r}")
     try:
-        return normalise_host(name), int(port or DEFAULT_PORTS[settings.origin.scheme])
+        return normalise_host(name), int(port or DEFAULT_PORTS[scheme])
     except BadUrl as error:
         raise WrongHost(f"{value[:100]!r}") from error
 

@@ -12,9 +12,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 from gateway.errors import MalformedSignature
-from gateway.flows.cause import SOURCE, set_to
+from gateway.flows.cause import SOURCE
 from gateway.flows.pacing import too_many
-from gateway.net.allowance import afresh
+from gateway.net.allowance import Within, afresh
 from gateway.net.domain import network_of, registrable
 from gateway.observe.logs import log
 from gateway.observe.names import PROXY
@@ -75,7 +75,7 @@ class Paced:
                     _tell(MutableHeaders(scope=message), told, what)
             await send(message)
 
-        with afresh(), set_to(SOURCE, network):
+        with afresh(), Within(SOURCE, network):
             await self.app(scope, receive, counted)
 
 
