@@ -45,7 +45,8 @@ MOST_DEFINITIONS = 1_000  # terms that contexts define: Mastodon's has thirty
 
 
 _HOLDERS = (dict, list)  # what the JSON reader makes
-_BOUNDED = frozenset({*MOST, *LONGEST, *MAPS, *LABELS})
+_TEXTS = frozenset({*LONGEST, *MAPS})
+_BOUNDED = frozenset({*MOST, *_TEXTS, *LABELS})
 
 
 def check(document: Mapping[str, object]) -> None:
@@ -58,7 +59,10 @@ def check(document: Mapping[str, object]) -> None:
             definitions += len(value) if in_context else 0
             for name, item in value.items():
                 if name in _BOUNDED:
-                    _check_one(name, item)
+                    if isinstance(item, list) and (most := MOST.get(name)) is not None and len(item) > most:
+                        raise MalformedDocument(f"{len(item)} entries in {name}; {most} at most")
+                    if name in _TEXTS:
+                        _check_texts(name, item)
                     labels += _size(item) if name in LABELS else 0
                 if isinstance(item, _HOLDERS):
                     waiting.append((item, in_context or name == "@context"))
@@ -69,12 +73,10 @@ def check(document: Mapping[str, object]) -> None:
         raise MalformedDocument(f"{labels} words about use, {definitions} definitions in contexts")
 
 
-def _check_one(name: str, value: object) -> None:
-    most, longest = MOST.get(name), LONGEST.get(name)
-    if most is not None and isinstance(value, list) and len(value) > most:
-        raise MalformedDocument(f"{len(value)} entries in {name}; {most} at most")
+def _check_texts(name: str, value: object) -> None:
     if name in MAPS and isinstance(value, dict) and len(value) > MOST_LANGUAGES:
         raise MalformedDocument(f"{len(value)} languages in {name}; {MOST_LANGUAGES} at most")
+    longest = LONGEST.get(name)
     if longest is not None and any(isinstance(item, str) and len(item) > longest for item in _each(value)):
         raise MalformedDocument(f"{name} of more than {longest} characters")
 

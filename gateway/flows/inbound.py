@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from gateway.flows.kit import Kit
     from gateway.signatures.request import SignedRequest
     from gateway.signatures.verdict import Verdict
-    from gateway.signatures.verify import Opened
     from gateway.urls import Origin
 
 MAX_WAITING, MAX_WAITING_OF_ONE = 50_000, 2_500  # in all, and of one domain
@@ -65,8 +64,10 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
     if not opened.ok:
         raise unauthenticated(verify.close(opened, None, actor))
     origin = origin_of(actor)
-    _refuse_early(kit, origin, opened)
-    not_over(kit, origin_of(opened.key_id))
+    key_origin = origin_of(opened.key_id)
+    for candidate in {origin, key_origin}:  # before any fetch: the actor's server, and the key's
+        enforce(kit, candidate, ARRIVAL)
+    not_over(kit, key_origin)
     with at_most(BEFORE_A_POST_IS_JUDGED):
         verdict = await judge(kit, opened, actor)
         bearer = verdict.actor
@@ -75,8 +76,9 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
             verdict, bearer, request = borne.verdict, borne.bearer, _without_words(request)
     if not verdict.ok:
         raise unauthenticated(verdict)
-    count_peer(kit, origin_of(bearer))
-    count_bytes(kit, origin_of(bearer), len(request.body))
+    sender = origin_of(bearer)
+    count_peer(kit, sender)
+    count_bytes(kit, sender, len(request.body))
     activity_id = id_checked(document, actor)
     _check_backlog(kit, origin)
     if judge_labels(kit, document, verdict, request) is not None:
@@ -84,7 +86,7 @@ async def receive(kit: Kit, request: SignedRequest) -> Received:
         if decision.refuses:
             raise refused(kit, origin, decision)
     covered = verify.covered(opened)
-    kept = await kit.store.together(lambda: _keep(kit, request, activity_id, verdict, bearer, covered))
+    kept = await kit.store.together(lambda: _keep(kit, request, activity_id, verdict, sender, covered))
     if not kept and (reader := owner_of_inbox(kit, request.target)) is not None:
         put(kit, reader, activity_id, verdict.actor)  # one more of us is told of the same thing
     return Received(
@@ -114,14 +116,8 @@ def _check_backlog(kit: Kit, origin: Origin) -> None:
         raise Unavailable(f"{MAX_WAITING} arrivals wait", retry_after=BUSY_SECONDS)
 
 
-def _refuse_early(kit: Kit, origin: Origin, opened: Opened) -> None:
-    """Refuse before any fetch: the actor's server, and the key's."""
-    for candidate in {origin, origin_of(opened.key_id)}:
-        enforce(kit, candidate, ARRIVAL)
-
-
 def _keep(
-    kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, bearer: str, covered: frozenset[str]
+    kit: Kit, request: SignedRequest, activity_id: str, verdict: Verdict, sender: Origin, covered: frozenset[str]
 ) -> bool:
     """Make the arrival durable together with the job that settles it; False when it is here already."""
     now = kit.clock.now()
@@ -142,8 +138,8 @@ def _keep(
     )
     with kit.store.transaction():
         kept = kit.store.arrivals.keep(row)
-        kit.store.peers.seen(origin_of(bearer), now)
-        reach.spoke(kit, origin_of(bearer))
+        kit.store.peers.seen(sender, now)
+        reach.spoke(kit, sender)
         if verdict.scheme == "rfc9421":
             kit.store.peers.learn_rfc9421(origin, now)
         if kept:

@@ -8,6 +8,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
+
 from gateway.activitypub.negotiation import wants_html
 from gateway.errors import BadInput, TooLarge, UnsupportedMediaType
 from gateway.jsonld.strict import MAX_BODY
@@ -128,8 +130,12 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     if declared.isascii() and declared.isdigit() and (len(declared) > len(str(limit)) or int(declared) > limit):
         raise TooLarge(f"{declared[:20]} bytes announced")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > limit:
             raise TooLarge(f"more than {limit} bytes")
-    return bytes(body)
+        if not message.get("more_body", False):
+            return bytes(body)
