@@ -20,6 +20,7 @@ from gateway.flows.forward import audience_of_ours, collections_named, forward
 from gateway.net.allowance import AN_ACTIVITY, Within, at_most
 from gateway.observe.names import SETTLED
 from gateway.signatures import proof
+from gateway.store.together import HEAVY
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class CarryingOut:
     async def whole(self) -> str:
         """Take step after step until it is done; return the outcome."""
         with at_most(AN_ACTIVITY), Within(CAUSE, None if self._is_ours else origin_of(self.row.actor)):
-            while (errand := await self.kit.store.together(self._step, patient=True)) is not None:
+            while (errand := await self.kit.store.together(self._step, patient=HEAVY)) is not None:
                 await errand()
         return self.outcome
 

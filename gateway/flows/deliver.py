@@ -17,6 +17,7 @@ from gateway.observe.logs import log
 from gateway.observe.names import DELIVERY
 from gateway.policy.rules import Action
 from gateway.signatures import knock, message
+from gateway.store.together import LIGHT
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         answer, knocks = await _knock(kit, letter, inbox, origin)
     except RemoteUnreachable as error:
         problem = str(error)
-        result = await kit.store.together(lambda: attempt.unanswered(kit, job, origin, problem))
+        result = await kit.store.together(lambda: attempt.unanswered(kit, job, origin, problem), patient=LIGHT)
         metrics.delivered(result, kit.clock.monotonic() - started)
         return
     if answer.ok:
-        await kit.store.together(lambda: attempt.arrived(kit, job, origin, answer.status))
+        await kit.store.together(lambda: attempt.arrived(kit, job, origin, answer.status), patient=LIGHT)
         log().info(
             DELIVERY,
             activity=letter.activity,
@@ -73,7 +74,7 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         result = "arrived"
     else:
         text = answer.body[:200].decode("utf-8", "replace")
-        result = await kit.store.together(lambda: attempt.refused(kit, job, inbox, answer, text))
+        result = await kit.store.together(lambda: attempt.refused(kit, job, inbox, answer, text), patient=LIGHT)
     metrics.delivered(result, kit.clock.monotonic() - started)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from gateway.errors import Refused
-from gateway.policy.decide import Decision, decide
+from gateway.policy.decide import Decision, Mode, decide
 from gateway.policy.preview import Moved, preview
 from gateway.policy.reasons import SENTENCES
 from gateway.policy.rules import Action, Rule
-from gateway.policy.standing import Standing, standing
+from gateway.policy.standing import Rung, Standing, standing
 from gateway.urls import Origin, normalise_host, origin_of, try_origin
 
 if TYPE_CHECKING:
@@ -26,12 +27,17 @@ def standing_of(kit: Kit, origin: Origin) -> Standing:
 
 def decision_about(kit: Kit, origin: Origin) -> Decision:
     """Return what we do with a peer: the admin's rules are about its host, observations about itself."""
-    return decide(
-        origin.host,
-        rules=kit.store.peers.rules_about(origin.host),
-        standing=standing_of(kit, origin),
-        mode=kit.settings.peer_mode,
-    )
+    peers, mode = kit.store.peers, kit.settings.peer_mode
+    rules = peers.rules_about(origin.host)
+    if not rules and not peers.observations(origin):
+        return _unobserved(peers.rung(origin), mode)
+    return decide(origin.host, rules=rules, standing=standing_of(kit, origin), mode=mode)
+
+
+@functools.lru_cache
+def _unobserved(rung: Rung, mode: Mode) -> Decision:
+    """Return the decision about a peer, as most are, of whom there are neither rules nor observations."""
+    return decide("", rules=(), standing=Standing(rung=rung), mode=mode)
 
 
 def refused(kit: Kit, origin: Origin, decision: Decision, record: str | None = None) -> Refused:

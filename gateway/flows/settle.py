@@ -17,6 +17,7 @@ from gateway.observe.logs import log
 from gateway.observe.names import SETTLED
 from gateway.preferences import Auth
 from gateway.signatures import proof
+from gateway.store.together import HEAVY
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _from_headers(kit: Kit, row: ArrivalRow, activity: Activity) -> tuple[Statem
 
 async def _end(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list[str]) -> None:
     """End an arrival of which nothing comes."""
-    await kit.store.together(partial(_finish, kit, job, row, problems, outcome), patient=True)
+    await kit.store.together(partial(_finish, kit, job, row, problems, outcome), patient=HEAVY)
     _told(row, outcome, problems)
 
 

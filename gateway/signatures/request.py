@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -16,17 +17,13 @@ class SignedRequest:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
-    _fields: dict[str, list[str]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Sort the lines by field: every check asks for some."""
-        fields: dict[str, list[str]] = {}
-        for name, value in self.headers:
-            fields.setdefault(name.lower(), []).append(value.strip(" \t"))
-        object.__setattr__(self, "_fields", fields)
+    _fields: dict[str, list[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def lines(self, name: str) -> list[str]:
         """Return the values of every line of a field, stripped (RFC 9421, section 2.1)."""
+        if not self._fields:  # sorted by field once somebody asks
+            for line, value in self.headers:
+                self._fields.setdefault(line.lower(), []).append(value.strip(" \t"))
         return list(self._fields.get(name, ()))
 
     def value(self, name: str) -> str | None:
@@ -37,18 +34,22 @@ class SignedRequest:
     @property
     def authority(self) -> str:
         """Return the authority of the target, lower case, without the default port."""
-        parts = urlsplit(self.target)
-        netloc = parts.netloc.lower()
-        return netloc.removesuffix(":443" if parts.scheme == "https" else ":80")
+        return _authority_and_path(self.target)[0]
 
     @property
     def path_and_query(self) -> str:
         """Return the request target in origin form."""
-        target = without_fragment(self.target)
-        parts = urlsplit(target)
-        path = parts.path or "/"
-        return f"{path}?{parts.query}" if "?" in target else path
+        return _authority_and_path(self.target)[1]
 
     def with_headers(self, *added: tuple[str, str]) -> SignedRequest:
         """Return the same request with more header lines."""
         return SignedRequest(method=self.method, target=self.target, headers=(*self.headers, *added), body=self.body)
+
+
+@functools.lru_cache(maxsize=1_024)  # every check of a request asks, and inboxes are written to again and again
+def _authority_and_path(url: str) -> tuple[str, str]:
+    target = without_fragment(url)
+    parts = urlsplit(target)
+    path = parts.path or "/"
+    authority = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+    return authority, f"{path}?{parts.query}" if "?" in target else path

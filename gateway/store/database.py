@@ -1,8 +1,8 @@
 """The one database as the shelves see it: transactions and rows, whichever engine is behind.
 
 Statements use named parameters, TEXT, BIGINT and BLOB only, ``ON CONFLICT``, ``RETURNING`` and ``FOR UPDATE``: what
-PostgreSQL takes as it stands and SQLite without the row locks, because it has one writer. Times are milliseconds since
-1970, documents are JSON text.
+PostgreSQL takes as it stands and SQLite without the row locks, because it has one writer. Many values are one parameter,
+a JSON list: ``FROM json_each(:name) AS value`` has ``value.value``. Times are milliseconds since 1970, documents are JSON text.
 """
 
 from __future__ import annotations

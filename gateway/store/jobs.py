@@ -15,7 +15,7 @@ from gateway.store.database import dump, from_ms, load, to_ms
 from gateway.store.turns import POOLS, Turns, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
@@ -266,13 +266,35 @@ class Jobs:
             " WHERE id = :id AND state IN ('waiting', 'queued', 'leased')",
             ends,
         )
+        # Most stood alone: then there is nothing to queue, and nobody whose turn comes again.
+        lanes = self._lanes_held({row["lane"] for row in places})
         self._db.run_many(
             "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
             " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting'",
-            [{"lane": lane} for lane in sorted({row["lane"] for row in places})],
+            [{"lane": lane} for lane in lanes],
         )
-        self._turns.settle_all({(row["pool"], row["peer"]) for row in places}, max(end["now"] for end in ends))
-        self._turns.touch_lanes(row["lane"] for row in places)
+        peers = self._peers_held({row["peer"] for row in places})
+        turns = {(row["pool"], row["peer"]) for row in places if row["peer"] in peers}
+        self._turns.settle_all(turns, max(end["now"] for end in ends))
+        self._turns.touch_lanes(lanes)
+
+    def _lanes_held(self, lanes: Collection[str]) -> list[str]:
+        """Return those of some lanes that still hold something."""
+        rows = self._db.rows(
+            "SELECT value.value AS lane FROM json_each(:lanes) AS value WHERE EXISTS (SELECT 1 FROM job"
+            " WHERE lane = value.value AND state IN ('waiting', 'queued', 'leased'))",
+            lanes=dump(sorted(lanes)),
+        )
+        return sorted(row["lane"] for row in rows)
+
+    def _peers_held(self, peers: Collection[str]) -> set[str]:
+        """Return those of some peers for whom there still is something."""
+        rows = self._db.rows(
+            "SELECT value.value AS peer FROM json_each(:peers) AS value WHERE EXISTS (SELECT 1 FROM job"
+            " WHERE peer = value.value AND state IN ('waiting', 'queued', 'leased'))",
+            peers=dump(sorted(peers)),
+        )
+        return {row["peer"] for row in rows}
 
     def _place_of(self, job: int) -> type_row | None:
         """Return the pool, peer and lane of a job."""

@@ -65,6 +65,7 @@ class Peers:
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
         self._met: Recent[tuple[str, int], bool] = Recent(database)
         self._learned: Recent[tuple[str, int], bool] = Recent(database)
+        self._rows: Recent[str, dict[str, Any] | None] = Recent(database)  # each is forgotten when it is written
 
     def seen(self, origin: Origin, now: datetime) -> None:
         """Note that an origin exists and was heard of now."""
@@ -72,19 +73,21 @@ class Peers:
         self._met.get((str(origin), to_ms(now) // SEEN_MS), lambda: self._saw(origin, now))
 
     def _saw(self, origin: Origin, now: datetime) -> bool:
-        self._db.run(
-            "INSERT INTO peer VALUES (:origin, :host, :now, :now, NULL, NULL, 'H0')"
-            " ON CONFLICT (origin) DO UPDATE SET last_seen = excluded.last_seen",
-            origin=str(origin), host=origin.host, now=to_ms(now),
-        )  # fmt: skip
+        with self._db.transaction():
+            self._db.later(self._save_all, {"origin": str(origin), "host": origin.host, "now": to_ms(now)}, "peer")
         return True
 
     def seen_all(self, origins: Iterable[Origin], now: datetime) -> None:
         """Note many origins at once."""
+        self._save_all([{"origin": str(origin), "host": origin.host, "now": to_ms(now)} for origin in set(origins)])
+
+    def _save_all(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            self._rows.drop(row["origin"])
         self._db.run_many(
             "INSERT INTO peer VALUES (:origin, :host, :now, :now, NULL, NULL, 'H0')"
             " ON CONFLICT (origin) DO UPDATE SET last_seen = excluded.last_seen",
-            [{"origin": str(origin), "host": origin.host, "now": to_ms(now)} for origin in set(origins)],
+            rows,
         )
 
     def learn_rfc9421(self, origin: Origin, now: datetime) -> None:
@@ -93,6 +96,7 @@ class Peers:
         self._learned.get((str(origin), to_ms(now) // SEEN_MS), lambda: self._learn_rfc9421(origin, now))
 
     def _learn_rfc9421(self, origin: Origin, now: datetime) -> bool:
+        self._rows.drop(str(origin))
         self._db.run(
             "UPDATE peer SET rfc9421_until = :until WHERE origin = :o", o=str(origin), until=to_ms(now + MEMORY)
         )
@@ -101,11 +105,13 @@ class Peers:
     def forget_rfc9421(self, origin: Origin) -> None:
         """Go back to the form everyone takes."""
         self._learned.forget()
+        self._rows.drop(str(origin))
         self._db.run("UPDATE peer SET rfc9421_until = NULL WHERE origin = :o", o=str(origin))
 
     def learn_no_content_usage(self, origin: Origin, now: datetime) -> None:
         """Remember for a while that an origin refuses requests with Content-Usage."""
         self.seen(origin, now)
+        self._rows.drop(str(origin))
         self._db.run(
             "UPDATE peer SET no_content_usage_until = :until WHERE origin = :o",
             o=str(origin),
@@ -114,12 +120,13 @@ class Peers:
 
     def set_rung(self, origin: Origin, rung: Rung) -> None:
         """Record how far a peer has shown that it honours preferences."""
+        self._rows.drop(str(origin))
         self._db.run("UPDATE peer SET rung = :rung WHERE origin = :o", o=str(origin), rung=rung.value)
         self._rungs.forget()
 
     def get(self, origin: Origin, now: datetime) -> Peer:
         """Return what is remembered of an origin; strangers have a memory too: an empty one."""
-        row = self._db.one("SELECT * FROM peer WHERE origin = :o", o=str(origin))
+        row = self._rows.get(str(origin), lambda: self._db.one("SELECT * FROM peer WHERE origin = :o", o=str(origin)))
         if row is None:
             return Peer(
                 origin=str(origin), host=origin.host, first_seen=now, last_seen=now, speaks_rfc9421=False,
@@ -266,6 +273,7 @@ class Peers:
 
     def prune(self, unseen_since: datetime) -> int:
         """Forget origins of which nothing is known but that they were there, and long ago."""
+        self._rows.forget()
         return self._db.run(
             "DELETE FROM peer WHERE last_seen < :t AND rung = 'H0'"
             " AND NOT EXISTS (SELECT 1 FROM observation o WHERE o.origin = peer.origin)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ OPTIONS = {
     "options": "-c statement_timeout=20s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
     " -c default_transaction_isolation=read\\ committed -c synchronous_commit=on",
 }
+_LISTED = re.compile(r"json_each\(:(\w+)\)")
 _MIGRATING = 0x6E6F6169  # the advisory lock of whoever brings the schema up to date
 _CONTENDED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
 _BEGIN_ALONE = "BEGIN; SELECT pg_advisory_xact_lock(8245936409410630516)"  # one message: writers take turns
@@ -224,7 +226,8 @@ class Postgres(Database):
 
 @functools.lru_cache(maxsize=1024)
 def _with_marks(sql: str) -> bytes:
-    return with_parameters(sql.replace("%", "%%"), "%({})s").encode()
+    listed = _LISTED.sub(r"json_array_elements_text(CAST(:\1 AS json))", sql)
+    return with_parameters(listed.replace("%", "%%"), "%({})s").encode()
 
 
 def _problem(error: psycopg.Error) -> StoreError:

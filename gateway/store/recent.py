@@ -20,10 +20,14 @@ CAP = 10_000
 
 
 class Recent(Generic[Key, Value]):
-    """Values by key, forgotten as soon as one of ``tables`` may have changed."""
+    """Values by key, forgotten as soon as one of ``tables`` may have changed.
 
-    def __init__(self, database: Database, *tables: str, cap: int = CAP) -> None:
+    ``exact`` ones are always read where other processes' writes are seen late (PostgreSQL: within a second).
+    """
+
+    def __init__(self, database: Database, *tables: str, cap: int = CAP, exact: bool = False) -> None:
         self._db, self._tables, self._cap = database, tables, cap
+        self._always = exact and database.shares
         self._known: OrderedDict[Key, Value] = OrderedDict()
         self._version: object = None
         self._moment = -1
@@ -38,6 +42,8 @@ class Recent(Generic[Key, Value]):
 
     def get(self, key: Key, read: Callable[[], Value]) -> Value:
         """Return what is known of ``key``, read again when that may have changed."""
+        if self._always:
+            return read()
         if (moment := self._db.moment()) != self._moment:
             self._moment = moment
             if (version := self._db.version(self._tables)) != self._version:

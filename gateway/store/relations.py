@@ -54,8 +54,8 @@ class Relations:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._actors: Recent[str, RemoteActor | None] = Recent(database)  # each is forgotten when it is written
-        self._followed: Recent[str, tuple[str, ...]] = Recent(database, "follow", "account")
-        self._blocks: Recent[tuple[str, str], bool] = Recent(database, "block")
+        self._followed: Recent[str, tuple[str, ...]] = Recent(database, "follow", "account", exact=True)
+        self._blocks: Recent[tuple[str, str], bool] = Recent(database, "block", exact=True)
 
     def save_actor(self, actor: RemoteActor, key_ids: Iterable[str]) -> None:
         """Keep a remote actor and which key ids its document lists."""

@@ -8,12 +8,15 @@ A piece that fails takes back its own rows and nobody else's.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway.errors import Contended
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gateway.store.database import Database
 
 Value = TypeVar("Value")
@@ -21,7 +24,8 @@ Piece = tuple[Callable[[], Any], asyncio.Future[Any]]
 End = tuple[asyncio.Future[Any], Any, Exception | None]
 TRIES = 5  # of a transaction that other processes are in the way of
 MOST = 500  # pieces of one transaction: the first of them waits for the last
-PATIENT = 8  # of them: each is a lot of work, and nothing else happens meanwhile
+LIGHT, HEAVY = 1, 8  # how much work a piece is that nobody waits for
+PATIENT = 64  # of that in one transaction: nothing else happens meanwhile
 
 
 class Together:
@@ -30,19 +34,20 @@ class Together:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._waiting: list[Piece] = []
-        self._patient: list[Piece] = []
+        self._patient: deque[tuple[int, Piece]] = deque()
 
-    async def __call__(self, work: Callable[[], Value], *, patient: bool = False) -> Value:
+    async def __call__(self, work: Callable[[], Value], *, patient: int = 0) -> Value:
         """Run ``work`` and return what it returns, once that is durable; raise what it raises, or StoreError.
 
-        It may be run more than once: what it did is taken back before.
+        ``patient`` is LIGHT or HEAVY for what nobody waits for. Work may be run more than once: what it did is taken back
+        before.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Value] = loop.create_future()
         if patient:
             if not self._patient:
                 loop.call_soon(self._ripen, 0)
-            self._patient.append((work, done))
+            self._patient.append((patient, (work, done)))
         else:
             if not self._waiting:
                 loop.call_soon(self._commit)
@@ -51,16 +56,16 @@ class Together:
 
     def _ripen(self, before: int) -> None:
         """Wait for one more turn of the loop while patient pieces gather."""
-        gathered = len(self._patient)
+        gathered = sum(weight for weight, _ in self._patient)
         if before < gathered < PATIENT:
             asyncio.get_running_loop().call_soon(self._ripen, gathered)
         else:
             self._commit()
 
     def _commit(self) -> None:
-        if not (batch := [*self._waiting[:MOST], *self._patient[:PATIENT]]):
+        if not (batch := [*self._waiting[:MOST], *self._patient_ones()]):
             return  # they went along with others
-        self._waiting, self._patient = self._waiting[MOST:], self._patient[PATIENT:]
+        self._waiting = self._waiting[MOST:]
         if self._waiting or self._patient:
             asyncio.get_running_loop().call_soon(self._commit)
         for done, value, problem in self._end_of(batch):
@@ -70,6 +75,14 @@ class Together:
                 done.set_result(value)
             else:
                 done.set_exception(problem)
+
+    def _patient_ones(self) -> Iterator[Piece]:
+        """Yield as much of what nobody waits for as one transaction takes."""
+        weight = 0
+        while self._patient and weight < PATIENT:
+            more, piece = self._patient.popleft()
+            weight += more
+            yield piece
 
     def _end_of(self, batch: list[Piece]) -> list[End]:
         """Run a batch in one transaction and return how each piece ended; all of it again when others were in the way."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
+MANY = module.PATIENT // module.HEAVY
 
 
 def write(store: Store, key: str, value: str = "x") -> str:
@@ -109,13 +110,13 @@ async def turned(store: Store, key: str, after: int) -> str:
     """Write patiently after some turns of the loop."""
     for _ in range(after):
         await asyncio.sleep(0)
-    return await store.together(functools.partial(write, store, key), patient=True)
+    return await store.together(functools.partial(write, store, key), patient=module.HEAVY)
 
 
 async def test_the_patient_gather_while_each_turn_brings_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Patient writers that are ready one turn after the other share a commit, and a lone one gets its own."""
     seen = commits(store, monkeypatch)
-    await asyncio.gather(*(turned(store, f"k{n}", n) for n in range(module.PATIENT)))
+    await asyncio.gather(*(turned(store, f"k{n}", n) for n in range(MANY)))
     assert seen == ["COMMIT"]
     assert await turned(store, "k alone", 0) == "k alone"
     assert seen == ["COMMIT"] * 2
@@ -124,12 +125,21 @@ async def test_the_patient_gather_while_each_turn_brings_more(store: Store, monk
 async def test_the_patient_go_along_with_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is waited for takes patient ones along, no more than their number; the rest of them follows."""
     seen = commits(store, monkeypatch)
-    many = module.PATIENT + 1
+    many = MANY + 1
     await asyncio.gather(
         *(turned(store, f"k{n:02}", 0) for n in range(many)), store.together(functools.partial(write, store, "k"))
     )
     assert seen == ["COMMIT"] * 2
     assert len(keys(store)) == many + 1
+
+
+async def test_light_ones_gather_in_greater_numbers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many more light pieces than heavy ones share a commit as they are less work."""
+    seen = commits(store, monkeypatch)
+    pieces = (store.together(functools.partial(write, store, f"k{n}"), patient=module.LIGHT) for n in range(100))
+    await asyncio.gather(*pieces)
+    assert seen == ["COMMIT"] * 2
+    assert len(keys(store)) == 100
 
 
 async def test_a_patient_failure_is_its_own(store: Store) -> None:
@@ -139,6 +149,8 @@ async def test_a_patient_failure_is_its_own(store: Store) -> None:
         write(store, "k half")
         raise ZeroDivisionError
 
-    found = await asyncio.gather(turned(store, "k1", 0), store.together(half, patient=True), return_exceptions=True)
+    found = await asyncio.gather(
+        turned(store, "k1", 0), store.together(half, patient=module.HEAVY), return_exceptions=True
+    )
     assert [type(one) for one in found] == [str, ZeroDivisionError]
     assert keys(store) == {"k1"}
