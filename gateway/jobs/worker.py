@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SETTLING = 128  # arrivals in hand at once: some wait for what they are about
 SENDING = 800  # deliveries and look-ups: each mostly waits for somebody else
 LATE_SECONDS, LATE = 3.0, 1_600  # what takes longer needs a hand no more, but for so many: others go on meanwhile
-SHARE = 4  # of either for one peer
+SHARE_SETTLING, SHARE = 8, 4  # for one peer: as many arrivals as one commit takes, and as many deliveries
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 RENEW_SECONDS = 30.0
@@ -41,7 +41,7 @@ GRACE_SECONDS = 1.5
 
 @dataclass(slots=True, kw_only=True)
 class _Hands:
-    """Some pools of jobs, how many of them may be in hand at once, and those that are.
+    """Some pools of jobs, how many of them may be in hand at once, in all and of one peer, and those that are.
 
     ``claim`` are taken at a time, and of them ``begin`` in one turn of the loop: much of one is done before it first
     waits, and until then nobody else is looked after. Of those that wait for somebody slow ``late`` are not counted.
@@ -51,6 +51,7 @@ class _Hands:
     most: int
     claim: int
     begin: int
+    share: int = SHARE
     late: int = 0
     slow: set[asyncio.Task[None]] = field(default_factory=set)
     running: dict[asyncio.Task[None], int] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Worker:
         self._bell = bell
         # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
         self._hands = [
-            _Hands(pools=(ARRIVALS,), most=SETTLING, claim=SETTLING // 4, begin=2),
+            _Hands(pools=(ARRIVALS,), most=SETTLING, share=SHARE_SETTLING, claim=SETTLING // 4, begin=2),
             _Hands(pools=(PEOPLE,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40, late=LATE),
             _Hands(pools=(BULK,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40, late=LATE),
         ]
@@ -179,7 +180,7 @@ class Worker:
         if free <= 0:
             return []
         now = self._clock.now()
-        return self._store.jobs.claim(self._owner, now, free, SHARE, hands.pools)
+        return self._store.jobs.claim(self._owner, now, free, hands.share, hands.pools)
 
     async def _rest(self) -> None:
         try:

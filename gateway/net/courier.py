@@ -248,7 +248,7 @@ class Courier:
 def _bytes(request: SignedRequest) -> bytes:
     """Return a request as it goes on the wire; names and values were checked when it was made."""
     lines = [f"{request.method} {request.path_and_query} HTTP/1.1"]
-    if not request.lines("host"):
+    if not any(name.lower() == "host" for name, _ in request.headers):
         lines.append(f"host: {request.authority}")
     lines += [f"{name}: {value}" for name, value in request.headers]
     if request.body or request.method == "POST":

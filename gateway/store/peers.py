@@ -65,7 +65,7 @@ class Peers:
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
         self._met: Recent[tuple[str, int], bool] = Recent(database)
         self._learned: Recent[tuple[str, int], bool] = Recent(database)
-        self._rows: Recent[str, dict[str, Any] | None] = Recent(database)  # each is forgotten when it is written
+        self._rows: Recent[str, dict[str, Any] | None] = Recent(database)  # each is forgotten when more is learned
 
     def seen(self, origin: Origin, now: datetime) -> None:
         """Note that an origin exists and was heard of now."""
@@ -82,8 +82,6 @@ class Peers:
         self._save_all([{"origin": str(origin), "host": origin.host, "now": to_ms(now)} for origin in set(origins)])
 
     def _save_all(self, rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            self._rows.drop(row["origin"])
         self._db.run_many(
             "INSERT INTO peer VALUES (:origin, :host, :now, :now, NULL, NULL, 'H0')"
             " ON CONFLICT (origin) DO UPDATE SET last_seen = excluded.last_seen",
@@ -125,9 +123,13 @@ class Peers:
         self._rungs.forget()
 
     def get(self, origin: Origin, now: datetime) -> Peer:
-        """Return what is remembered of an origin; strangers have a memory too: an empty one."""
+        """Return what is remembered of an origin; strangers have a memory too: an empty one.
+
+        ``last_seen`` may be of some time before: it is not read anew for every delivery.
+        """
         row = self._rows.get(str(origin), lambda: self._db.one("SELECT * FROM peer WHERE origin = :o", o=str(origin)))
         if row is None:
+            self._rows.drop(str(origin))
             return Peer(
                 origin=str(origin), host=origin.host, first_seen=now, last_seen=now, speaks_rfc9421=False,
                 takes_content_usage=True, rung=Rung.UNKNOWN,

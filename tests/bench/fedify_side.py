@@ -23,6 +23,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.load import AT_ONCE, send_all
 from interop import fedify_peer
 from peers.plain import ACTIVITY_JSON, AS2, PUBLIC
 from processes import eventually
@@ -43,7 +44,6 @@ ACTORS = 1_000
 KEYS = 4  # that they share: making keys is slow
 REQUESTS = 2_000
 INBOXES = 1_000
-AT_ONCE = 32
 SECONDS = 180.0
 _FOLDER = Path(__file__).resolve().parent / "fedify"
 # As Mastodon writes it.
@@ -226,25 +226,6 @@ def fedify(*, origin: str = ORIGIN, queue: bool = False) -> Iterator[Fedify]:
                 yield Fedify(address, stderr, client)
         finally:
             fedify_peer._stop(process)
-
-
-def send_all(address: str, requests: Sequence[SignedRequest], at_once: int = AT_ONCE) -> None:
-    """Send requests to whoever listens at an address, as they are, so many at a time; all must be answered 2xx."""
-    asyncio.run(_send_all(address, requests, at_once))
-
-
-async def _send_all(address: str, requests: Sequence[SignedRequest], at_once: int) -> None:
-    left = iter(requests)
-    async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client:
-
-        async def sender() -> None:
-            for request in left:
-                host, path = request.target.removeprefix("http://").split("/", 1)
-                headers = {**dict(request.headers), "host": host}
-                answer = await client.post(f"{address}/{path}", headers=headers, content=request.body)
-                assert answer.is_success, (answer.status_code, answer.text)
-
-        await asyncio.gather(*(sender() for _ in range(at_once)))
 
 
 def receiver_cost(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import statistics
 import sys
@@ -15,13 +14,12 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.fedify_side import ACTORS, actors_served, send_all, signed_requests
+from bench.fedify_side import ACTORS, actors_served, signed_requests
+from bench.load import send_all, waits_when_paced
 from processes import Served, eventually, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from gateway.signatures.request import SignedRequest
+    from collections.abc import Iterator
 
 TICKS = os.sysconf("SC_CLK_TCK")
 UNLIMITED = {"GATEWAY_LIMIT_NETWORK": "0", "GATEWAY_LIMIT_PEER": "0", "GATEWAY_LIMIT_PEER_MEBIBYTES": "0",
@@ -62,26 +60,6 @@ def settled(gateway: Served, count: int) -> None:
     eventually(lambda: gateway.rows(query)[0]["n"] >= count, "all is settled", seconds=180)
 
 
-async def _paced(address: str, requests: Sequence[SignedRequest], pause: float) -> list[float]:
-    """Send each request at its time, whatever became of those before; return how long each waited, from that time."""
-    loop, waits = asyncio.get_running_loop(), []
-    async with httpx.AsyncClient(trust_env=False, timeout=30, limits=httpx.Limits(max_connections=200)) as client:
-        began = loop.time() + 0.1
-
-        async def one(number: int, request: SignedRequest) -> None:
-            due = began + number * pause
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            host, path = request.target.removeprefix("http://").split("/", 1)
-            answer = await client.post(
-                f"{address}/{path}", headers={**dict(request.headers), "host": host}, content=request.body
-            )
-            assert answer.status_code == 202
-            waits.append(loop.time() - due)
-
-        await asyncio.gather(*(one(number, request) for number, request in enumerate(requests)))
-    return waits
-
-
 def whole(folder: Path, count: int) -> dict[str, float]:
     """Return what an activity costs until it is settled (CPU us), waits at 70 % load (ms), memory (MiB)."""
     found: dict[str, float] = {}
@@ -99,7 +77,7 @@ def whole(folder: Path, count: int) -> dict[str, float]:
         taken = time.perf_counter() - began  # what it can do for good is what it can also settle
         found["inbox until settled, a process of its own"] = (cpu(gateway) - before) / count
         probes = signed_requests(neighbours, PROBES, origin=origin, first=ACTORS + count)
-        waits = asyncio.run(_paced(address, probes, taken / count / LOADED))
+        waits = waits_when_paced(address, probes, taken / count / LOADED)
         found["p99 ms"] = statistics.quantiles(waits, n=100)[98] * 1000
         found["p50 ms"] = statistics.median(waits) * 1000
         settled(gateway, ACTORS + count + PROBES)

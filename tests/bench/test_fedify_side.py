@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from bench.fedify_side import Neighbours, Scheme, actors_served, fedify, send_all, sender_cost, signed_requests
+from bench.fedify_side import Neighbours, Scheme, actors_served, fedify, sender_cost, signed_requests
+from bench.load import send_all
 from interop.fedify_peer import ToolMissing
 from processes import served
 from tools import missing
