@@ -83,6 +83,8 @@ class Reader:
     ) -> Reading:  # fmt: skip
         """Return what the node at ``path`` says about ``subject`` in the words of ``declared_by``."""
         readings = read_node(document, path, WORDS, self.contexts)
+        if readings.is_plain and not readings.plain:
+            return EMPTY  # most say nothing
         source = Source(subject=subject, declared_by=declared_by, observed_at=self.observed_at, asserted_at=asserted_at)
         plain = jsonld_terms.parse(_values(readings.plain), source)
         if readings.is_plain or not (readings.plain or readings.expanded or readings.loose):

@@ -45,6 +45,8 @@ def parse(headers: Iterable[tuple[str, str]], source: Source) -> Reading:
     for name, value in headers:
         if name.lower() in NAMES:
             lines.setdefault(name.lower(), []).append(value)
+    if not lines:
+        return EMPTY
     reading = EMPTY
     for value in lines.get("ai-usage", []):
         reading += ai_usage.parse(value, source, carrier="http-ai-usage")

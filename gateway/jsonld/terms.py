@@ -8,6 +8,7 @@ intermediary may compact with a context of its own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,20 +37,32 @@ class TwoReadings:
     loose: Mapping[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Vocabulary:
-    """The terms we look for: name -> IRI, and the inline context that defines them."""
+    """The terms we look for: name -> IRI, and the inline context that defines them.
+
+    ``keys`` are those under which each may stand (name, full IRI, usual prefixed form), ``every_key`` all of them;
+    ``reserved`` are the names that no other context may define; ``literal`` terms hold text or booleans, so that an
+    object there is a value object.
+    """
 
     iris: Mapping[str, str]
     context: Mapping[str, Any]
+    keys: Mapping[str, tuple[str, ...]] = field(init=False)
+    every_key: frozenset[str] = field(init=False)
+    reserved: frozenset[str] = field(init=False)
+    literal: tuple[str, ...] = field(init=False)
 
-    @property
-    def literal(self) -> tuple[str, ...]:
-        """Return the terms that hold text or booleans, so that an object there is a value object."""
-        return tuple(term for term in self.iris if isinstance(self.context.get(term), str))
+    def __post_init__(self) -> None:
+        """Find out once what every document is asked for."""
+        keys = {term: self._keys_of(term) for term in self.iris}
+        every_key = frozenset(key for names in keys.values() for key in names)
+        literal = tuple(term for term in self.iris if isinstance(self.context.get(term), str))
+        known = {"keys": keys, "every_key": every_key, "reserved": every_key | self.context.keys(), "literal": literal}
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
-    def names(self, term: str) -> tuple[str, ...]:
-        """Return the keys under which ``term`` may stand: name, full IRI, usual prefixed form."""
+    def _keys_of(self, term: str) -> tuple[str, ...]:
         iri = self.iris[term]
         prefixed = [
             f"{prefix}:{iri.removeprefix(base)}"
@@ -133,8 +146,10 @@ def _with_contexts(document: Mapping[str, object], path: Sequence[str | int]) ->
 
 def _plain(node: Mapping[str, object], words: Vocabulary) -> dict[str, object]:
     found: dict[str, object] = {}
-    for term in words.iris:
-        values = [node[name] for name in words.names(term) if name in node]
+    if words.every_key.isdisjoint(node):
+        return found
+    for term, names in words.keys.items():
+        values = [node[name] for name in names if name in node]
         if values:
             found[term] = values[0] if len(values) == 1 else values
     return found
@@ -173,16 +188,20 @@ def _is_harmless(node: Mapping[str, Any], words: Vocabulary, contexts: Contexts)
 def _harmless_context(context: object, words: Vocabulary, contexts: Contexts) -> bool:
     """Tell whether ``context`` can neither rename one of our terms nor give it a second name."""
     if isinstance(context, str):
-        return contexts.knows(context) and all(
-            words.context.get(prefix) == base or not any(iri.startswith(base) for iri in words.iris.values())
-            for prefix, base in contexts.prefixes[context]
-        )
+        return contexts.knows(context) and _is_harmless_known(context, words, contexts)
     if not isinstance(context, Mapping):
         return False
-    reserved = {*words.context, *(name for term in words.iris for name in words.names(term))}
     return all(
-        definition == words.context.get(key) if key in reserved else not _reaches(key, definition, words)
+        definition == words.context.get(key) if key in words.reserved else not _reaches(key, definition, words)
         for key, definition in context.items()
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _is_harmless_known(context: str, words: Vocabulary, contexts: Contexts) -> bool:
+    return all(
+        words.context.get(prefix) == base or not any(iri.startswith(base) for iri in words.iris.values())
+        for prefix, base in contexts.prefixes[context]
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -278,4 +277,4 @@ def dump(value: object) -> str:
 
 def load(text: str) -> Any:
     """Return the value of JSON text that this store wrote."""
-    return json.loads(text)
+    return orjson.loads(text)

@@ -7,12 +7,12 @@ a lease, and end as ``done``, ``dead``, ``dropped`` or ``superseded``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.store.backlog import Backlog
+from gateway.store.claims import LEASE, NO_SHARE, Claims
 from gateway.store.database import dump, from_ms, load, to_ms
-from gateway.store.turns import POOLS, Turns, shared
+from gateway.store.turns import POOLS, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.store.database import Database, type_row
 
-LEASE = timedelta(seconds=120)  # three knocks of 30 seconds fit in
 OPEN = ("waiting", "queued", "leased")
-NO_SHARE = 1_000_000
 MAX_DEATHS = 3  # of processes that had nothing but this in hand
 ARRIVALS, PEOPLE, BULK = POOLS
 
@@ -75,6 +73,7 @@ class Jobs:
         self.backlog_of = Backlog(self.waiting_for)
         self.backlog = Backlog(lambda _, most: self.arrivals_waiting(most))
         self._turns = Turns(database)
+        self._claims = Claims(database, self._turns)
         self._in_hand: dict[int, type_row] = {}  # the pool, peer and lane of what this process claimed
 
     def add(
@@ -168,47 +167,12 @@ class Jobs:
                     turns = self._turns.due(pool, now, limit - len(taken))
                     if not turns:
                         break
-                    found, passed = self._take_turns(owner, now, pool, share, turns, limit - len(taken))
-                    taken += found
+                    found, passed = self._claims.take(owner, now, pool, share, turns, limit - len(taken))
+                    self._in_hand |= {row["id"]: {key: row[key] for key in ("pool", "peer", "lane")} for row in found}
+                    taken += [_job(row) for row in found]
                     if not passed:
                         break  # others are at it
         return taken
-
-    def _take_turns(
-        self, owner: str, now: datetime, pool: int, share: int, turns: Sequence[type_row], limit: int
-    ) -> tuple[list[Job], int]:
-        """Lease what each of some peers may have, and let their next turns come when that is possible.
-
-        Return what was leased, and how many had their turn: the others are in another process's hands.
-        """
-        taken: list[Job] = []
-        passed: dict[str, int] = {}
-        for turn in turns:
-            peer = turn["peer"]
-            if len(taken) >= limit:
-                break
-            if self._turns.is_free(pool, peer):
-                passed[peer] = 1 if turn["troubled"] else share if peer else NO_SHARE
-                taken += self._take(owner, now, pool, peer, passed[peer], limit - len(taken))
-        self._turns.passed(pool, passed, now)
-        return taken, len(passed)
-
-    def _take(self, owner: str, now: datetime, pool: int, peer: str, share: int, limit: int) -> list[Job]:
-        """Lease what a peer may have."""
-        first, last = shared(pool)
-        rows = self._db.rows(
-            "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
-            " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND due <= :now"
-            " ORDER BY due, id LIMIT (SELECT CASE WHEN count(*) >= :share THEN 0"
-            " WHEN :share - count(*) < :most THEN :share - count(*) ELSE :most END FROM job WHERE peer = :peer"
-            " AND state IN ('waiting', 'queued', 'leased') AND state = 'leased' AND pool BETWEEN :first AND :last))"
-            " RETURNING *",
-            owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE), share=share, most=limit,
-            first=first, last=last,
-        )  # fmt: skip
-        for row in rows:
-            self._in_hand[row["id"]] = {name: row[name] for name in ("pool", "peer", "lane")}
-        return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
     def _free(self, now: datetime) -> None:
         """Queue what a process held that is gone: its lease ran out."""

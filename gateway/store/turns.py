@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gateway.store.database import from_ms, to_ms
+from gateway.store.database import dump, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,16 +54,24 @@ class Turns:
         for pool, peer in sorted({(min(row["pool"], PEOPLE), row["peer"]) for row in rows}):
             self.hold(pool, peer)
 
-    def is_free(self, pool: int, peer: str) -> bool:
-        """Hold a peer unless another process does; tell whether we do."""
-        if not self._db.shares or self._db.rows(
-            "SELECT 1 AS held FROM turn WHERE pool = :pool AND peer = :peer FOR UPDATE SKIP LOCKED",
-            pool=min(pool, PEOPLE), peer=peer,
-        ):  # fmt: skip
-            return True
-        # A backup from SQLite brings turns of posts to many without the one that stands for all that goes to the peer.
-        # Where that one is there nothing is inserted: it would wait for whoever holds it, who may wait for us.
-        return pool == BULK and bool(
+    def free_of(self, pool: int, peers: Sequence[str]) -> list[str]:
+        """Hold those of some peers that no other process holds; return them in their order."""
+        if not self._db.shares:
+            return list(peers)
+        rows = self._db.rows(
+            "SELECT peer FROM turn WHERE pool = :pool AND peer IN (SELECT value.value FROM json_each(:peers) AS value)"
+            " FOR UPDATE OF turn SKIP LOCKED",
+            pool=min(pool, PEOPLE), peers=dump(list(peers)),
+        )  # fmt: skip
+        held = {row["peer"] for row in rows}
+        return [peer for peer in peers if peer in held or (pool == BULK and self._is_begun(peer))]
+
+    def _is_begun(self, peer: str) -> bool:
+        """Make the turn that stands for all that goes to a peer, where a backup from SQLite brought none; tell whether we did.
+
+        Where it is there nothing is inserted: that would wait for whoever holds it, who may wait for us.
+        """
+        return bool(
             self._db.run(
                 "INSERT INTO turn (pool, peer, opens, next, served) SELECT 1, peer, opens, NULL, 0 FROM turn"
                 " WHERE pool = 2 AND peer = :peer AND NOT EXISTS (SELECT 1 FROM turn WHERE pool = 1 AND peer = :peer)"

@@ -15,7 +15,8 @@ from gateway.flows import discover, reach, revise
 from gateway.flows.deliver import deliver
 from gateway.jobs.circuit import State
 from gateway.jobs.worker import SHARE
-from gateway.store.jobs import LEASE, OPEN
+from gateway.store.claims import LEASE
+from gateway.store.jobs import OPEN
 
 if TYPE_CHECKING:
     from world import World

@@ -12,7 +12,8 @@ from gateway.errors import RemoteUnreachable, StoreError
 from gateway.jobs import worker as module
 from gateway.jobs.retry import MAX_ATTEMPTS
 from gateway.jobs.worker import POISON, SENDING, Worker
-from gateway.store.jobs import BULK, LEASE, Job
+from gateway.store.claims import LEASE
+from gateway.store.jobs import BULK, Job
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:

@@ -411,9 +411,9 @@ def test_what_is_nested_is_said_by_the_node(nested: object) -> None:
 
 def test_names_are_term_iri_and_prefixed_form() -> None:
     """A term may stand under its name, its full IRI, or the prefix that our own context defines."""
-    assert WORDS.names("contentUsage") == ("contentUsage", USAGE, "aiu:contentUsage")
-    assert WORDS.names("indexable") == ("indexable", INDEXABLE, "toot:indexable")
-    assert WORDS.names("xRobotsTag") == ("xRobotsTag", IRIS["xRobotsTag"])
+    assert WORDS.keys["contentUsage"] == ("contentUsage", USAGE, "aiu:contentUsage")
+    assert WORDS.keys["indexable"] == ("indexable", INDEXABLE, "toot:indexable")
+    assert WORDS.keys["xRobotsTag"] == ("xRobotsTag", IRIS["xRobotsTag"])
 
 
 def test_proofs_are_not_expanded() -> None:

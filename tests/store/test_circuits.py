@@ -11,7 +11,8 @@ from store.rows import NOW, later
 
 from gateway.jobs import circuit as pure
 from gateway.store.circuits import Circuit
-from gateway.store.jobs import ARRIVALS, BULK, LEASE, PEOPLE, Job
+from gateway.store.claims import LEASE
+from gateway.store.jobs import ARRIVALS, BULK, PEOPLE, Job
 from gateway.store.store import Store
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from store.rows import NOW, arrival, later
 
-from gateway.store.jobs import ARRIVALS, LEASE, PEOPLE, Job
+from gateway.store.claims import LEASE
+from gateway.store.jobs import ARRIVALS, PEOPLE, Job
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import sqlite_utils
 from store.rows import NOW, later
 
 from gateway.jobs.circuit import failed, succeeded
+from gateway.store.claims import LEASE
 from gateway.store.database import to_ms
-from gateway.store.jobs import ARRIVALS, BULK, LEASE, OPEN, PEOPLE, Job, NewJob
+from gateway.store.jobs import ARRIVALS, BULK, OPEN, PEOPLE, Job, NewJob
 from gateway.store.schema import MIGRATIONS
 from gateway.store.sqlite import Sqlite, sqlite3
 from gateway.store.store import FILE, Store
