@@ -24,6 +24,7 @@ from gateway.flows.grant import SESSION_LIFE
 from gateway.flows.kit import Keyring, Kit
 from gateway.flows.pacing import paces
 from gateway.flows.settle import settle
+from gateway.flows.spread import spread
 from gateway.ids import Tids
 from gateway.jobs.worker import GRACE_SECONDS, Worker
 from gateway.jsonld.contexts import Contexts, load
@@ -222,7 +223,9 @@ def open_gateway(
         paces=paces(clock, settings),
         wake=bell.set,
     )
-    flows = {"settle": settle, "deliver": deliver, "forward": pass_on, "address": find_recipient}
+    flows = {
+        "settle": settle, "deliver": deliver, "spread": spread, "forward": pass_on, "address": find_recipient,
+    }  # fmt: skip
     handlers = {name: functools.partial(flow, kit) for name, flow in flows.items()}
     worker = Worker(store, clock, handlers, bell)
     _instance_account(kit)

@@ -195,7 +195,7 @@ class Node:
         """Tell whether no delivery waits or is being made."""
         store = Store(self.data / FILE)
         try:
-            return not store.jobs.find(kind="deliver", states=("queued", "leased"))
+            return not store.jobs.find(kinds=("deliver",), states=("queued", "leased"))
         finally:
             store.close()
 

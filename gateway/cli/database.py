@@ -16,6 +16,7 @@ from gateway.cli.output import Run, command
 from gateway.errors import BadInput, SettingsError, StoreError
 from gateway.runtime import LOCK, Lock
 from gateway.store import backup as backups
+from gateway.store.jobs import OUTGOING
 from gateway.store.postgres import Postgres
 from gateway.store.presence import PostgresPresence
 from gateway.store.store import FILE
@@ -84,7 +85,7 @@ async def restore(
             lock.close()
     async with run.gateway() as gateway:
         kit = gateway.kit
-        waiting, dropped = kit.store.jobs.find(kind="deliver", limit=1_000_000), 0
+        waiting, dropped = kit.store.jobs.find(kinds=OUTGOING, limit=1_000_000), 0
         with _bar(run, "Dropping deliveries") as told:
             for first in range(0, len(waiting), DROPPED_AT_ONCE):
                 told(first, len(waiting))

@@ -9,6 +9,7 @@ import typer
 from gateway.cli.arguments import when
 from gateway.cli.output import Run, command
 from gateway.errors import BadInput, NotFound, Text
+from gateway.store.jobs import OUTGOING
 
 if TYPE_CHECKING:
     from gateway.store.jobs import Job
@@ -20,8 +21,10 @@ Id = Annotated[int, typer.Argument(help="Delivery number.")]
 
 def _described(job: Job) -> dict[str, Any]:
     activity = job.payload.get("activity", job.payload.get("arrival"))
+    many = job.payload.get("inboxes")
+    inbox = f"{len(many)} inboxes" if many else job.payload.get("inbox")
     return {
-        "id": job.id, "state": job.state, "inbox": job.payload.get("inbox"), "activity": activity,
+        "id": job.id, "state": job.state, "inbox": inbox, "activity": activity,
         "attempts": job.attempts, "due": when(job.due), "status": job.status, "problem": job.problem,
         "finished": when(job.finished),
     }  # fmt: skip
@@ -42,8 +45,8 @@ async def list_deliveries(
         raise BadInput(f"{unknown[0]!r}; one of {', '.join(STATES)}", detail=Text("Unknown state", "不明な状態です"))
     wanted = tuple(state or ("waiting", "queued", "leased", "dead", "dropped"))
     async with run.gateway() as gateway:
-        kind = "settle" if arrivals else "deliver"
-        jobs = gateway.kit.store.jobs.find(kind=kind, states=wanted, limit=limit)
+        kinds = ("settle",) if arrivals else OUTGOING
+        jobs = gateway.kit.store.jobs.find(kinds=kinds, states=wanted, limit=limit)
         columns = ["id", "state", "activity" if arrivals else "inbox", "attempts", "due", "status", "problem"]
         run.many([_described(job) for job in jobs], columns, "Nothing waits, nothing failed.")
 

@@ -176,7 +176,7 @@ async def preview(
                 "before": moved.before.action.word,
                 "after": moved.after.action.word,
                 "followers": kit.store.relations.count_followers_from(moved.peer),
-                "queued": len(kit.store.jobs.find(kind="deliver", peer=moved.peer)),
+                "queued": len(kit.store.jobs.find(kinds=("deliver",), peer=moved.peer)),
             }
             for moved in moderate.preview_rule(kit, moderate.host_of(host), chosen)
         ]

@@ -14,34 +14,53 @@ from gateway.store.jobs import ARRIVALS, BULK, PEOPLE, NewJob
 from gateway.urls import origin_of, same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gateway.flows.kit import Kit
     from gateway.store.objects import Sent
 
+SLICE = 200  # inboxes that are queued in one go
 FEW = 20  # inboxes: a post to more of them waits until answers to somebody are out
 # Of more than so many inboxes each waits a little: their servers fetch pictures and actors when it arrives.
 MANY, PAUSE_EACH, MOST_PAUSE = 500, 0.01, 30.0
 
 
 def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool = False) -> list[str]:
-    """Queue one delivery an inbox, for every peer whose decision allows it; return those inboxes."""
+    """Queue one delivery an inbox, for every peer whose decision allows it; return those inboxes.
+
+    Of many a slice is queued at a time, later, so that nobody waits until all are; then all of them are returned.
+    What is about something of which slices are left stands behind those.
+    """
+    wanted = [inbox for inbox in dict.fromkeys(inboxes) if not same_origin(inbox, kit.base)]
+    lane = f"spread {sent.object}"
+    if len(wanted) <= SLICE and not kit.store.jobs.lanes_held([lane]):
+        return deliver_slice(kit, sent, wanted, len(wanted), has_media=has_media)
+    for first in range(0, len(wanted), SLICE):
+        payload = {
+            "activity": sent.id, "inboxes": wanted[first : first + SLICE], "of": len(wanted), "media": has_media,
+        }  # fmt: skip
+        kit.store.jobs.add("spread", payload, lane=lane, peer="", due=kit.clock.now(), pool=BULK, verb=sent.type)
+    return wanted
+
+
+def deliver_slice(kit: Kit, sent: Sent, inboxes: Sequence[str], many: int, *, has_media: bool) -> list[str]:
+    """Queue one delivery an inbox, of ``many`` in all, for every peer that may have it; return those inboxes."""
     now = kit.clock.now()
-    wanted = list(dict.fromkeys(inboxes))
-    is_bulk = len(wanted) > FEW
+    is_bulk = many > FEW
     # Of something new no lane holds anything: all of it can be queued at once.
     is_new = sent.type == "Create" and is_bulk
     taken: list[str] = []
     new: list[NewJob] = []
-    for inbox in wanted:
-        if same_origin(inbox, kit.base) or not _may_have(kit, sent, inbox, has_media=has_media):
+    held = frozenset() if is_new else frozenset(kit.store.jobs.lanes_held([lane_of(sent, inbox) for inbox in inboxes]))
+    for inbox in inboxes:
+        if not _may_have(kit, sent, inbox, has_media=has_media):
             continue
         taken.append(inbox)
         payload = {"activity": sent.id, "inbox": inbox, "media": has_media}
-        lane, peer, due = lane_of(sent, inbox), str(origin_of(inbox)), now + _pause(len(wanted))
+        lane, peer, due = lane_of(sent, inbox), str(origin_of(inbox)), now + _pause(many)
         if is_new:
             new.append(NewJob(payload=payload, lane=lane, peer=peer, due=due))
-        elif not _is_settled_by_silence(kit, sent, lane):
+        elif lane not in held or not _is_settled_by_silence(kit, sent, lane):
             pool = BULK if is_bulk else PEOPLE
             kit.store.jobs.add("deliver", payload, lane=lane, peer=peer, due=due, pool=pool, verb=sent.type)
             kit.store.peers.seen(origin_of(inbox), now)

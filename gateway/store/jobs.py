@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.store.database import Database, type_row
 
 OPEN = ("waiting", "queued", "leased")
+OUTGOING = ("deliver", "spread")  # one delivery; many that are still to be queued, some at a time
 MAX_DEATHS = 3  # of processes that had nothing but this in hand
 ARRIVALS, PEOPLE, BULK = POOLS
 
@@ -231,7 +232,7 @@ class Jobs:
             ends,
         )
         # Most stood alone: then there is nothing to queue, and nobody whose turn comes again.
-        lanes = self._lanes_held({row["lane"] for row in places})
+        lanes = self.lanes_held({row["lane"] for row in places})
         self._db.run_many(
             "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
             " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting'",
@@ -242,7 +243,7 @@ class Jobs:
         self._turns.settle_all(turns, max(end["now"] for end in ends))
         self._turns.touch_lanes(lanes)
 
-    def _lanes_held(self, lanes: Collection[str]) -> list[str]:
+    def lanes_held(self, lanes: Collection[str]) -> list[str]:
         """Return those of some lanes that still hold something."""
         rows = self._db.rows(
             "SELECT value.value AS lane FROM json_each(:lanes) AS value WHERE EXISTS (SELECT 1 FROM job"
@@ -313,7 +314,7 @@ class Jobs:
             rows = self._db.rows(
                 "UPDATE job SET state = 'waiting', due = :now, attempts = 0, finished = NULL, problem = NULL,"
                 " lease_owner = NULL"
-                " WHERE id = :id AND (state = 'dead' OR (kind = 'deliver' AND state IN ('waiting', 'queued', 'dropped')))"
+                " WHERE id = :id AND (state = 'dead' OR (kind IN ('deliver', 'spread') AND state IN ('waiting', 'queued', 'dropped')))"
                 " AND NOT EXISTS (SELECT 1 FROM job l WHERE l.lane = job.lane AND l.id > job.id"
                 " AND (l.state = 'leased' OR l.verb = 'Delete'))"
                 " RETURNING lane, pool, peer",
@@ -332,7 +333,7 @@ class Jobs:
     def drop(self, job: int, now: datetime) -> bool:
         """Give a waiting delivery up."""
         found = self.get(job)
-        if found is None or found.kind != "deliver" or found.state not in ("waiting", "queued"):
+        if found is None or found.kind not in OUTGOING or found.state not in ("waiting", "queued"):
             return False
         self.finish(job, now, state="dropped", problem="dropped-by-admin")
         return True
@@ -418,14 +419,14 @@ class Jobs:
         return Outlook(held=int(held), next=self._turns.next(peer), status=known["status"], problem=known["problem"])
 
     def find(
-        self, *, kind: str | None = None, states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500
+        self, *, kinds: Sequence[str] = (), states: tuple[str, ...] = OPEN, peer: str | None = None, limit: int = 500
     ) -> list[Job]:
-        """Return jobs in some states, oldest first."""
+        """Return jobs in some states, oldest first; of all kinds when none is named."""
         marks = ", ".join(f":s{index}" for index in range(len(states)))
         rows = self._db.rows(
-            f"SELECT * FROM job WHERE state IN ({marks}) AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)"  # noqa: S608 - only parameter names are put in
+            f"SELECT * FROM job WHERE state IN ({marks}) AND (:kinds = '[]' OR kind IN (SELECT value.value FROM json_each(:kinds) AS value))"  # noqa: S608 - only parameter names are put in
             " AND (CAST(:peer AS TEXT) IS NULL OR peer = :peer) ORDER BY id LIMIT :limit",
-            kind=kind, peer=peer, limit=limit, **{f"s{index}": state for index, state in enumerate(states)},
+            kinds=dump(list(kinds)), peer=peer, limit=limit, **{f"s{index}": state for index, state in enumerate(states)},
         )  # fmt: skip
         return [_job(row) for row in rows]
 

@@ -352,6 +352,13 @@ class Objects:
             [{"object": object_id, "inbox": inbox} for inbox in inboxes],
         )
 
+    def forget_recipients(self, object_id: str, inboxes: Iterable[str]) -> None:
+        """Note that an object was not sent to some after all."""
+        self._db.run_many(
+            "DELETE FROM recipient WHERE object = :object AND inbox = :inbox",
+            [{"object": object_id, "inbox": inbox} for inbox in inboxes],
+        )
+
     def recipients(self, object_id: str) -> list[str]:
         """Return every inbox an object was ever sent to."""
         return [r["inbox"] for r in self._db.rows("SELECT inbox FROM recipient WHERE object = :o", o=object_id)]

@@ -151,7 +151,7 @@ class FaultScene:
 
     def jobs(self, *states: str, peer: str | None = None) -> list[Job]:
         """Return deliveries made since the scene began."""
-        found = self.home.kit.store.jobs.find(kind="deliver", states=states or EVERY, peer=peer, limit=100_000)
+        found = self.home.kit.store.jobs.find(kinds=("deliver",), states=states or EVERY, peer=peer, limit=100_000)
         return [job for job in found if job.id > self.first]
 
     def waits(self, job: Job) -> float:

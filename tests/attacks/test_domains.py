@@ -328,7 +328,7 @@ async def _follower_and_post(scene: Scene, host: str) -> PlainPeer:
     await scene.post(peer, peer.activity("Follow", ALICE))
     peer.received.clear()
     await publish.create(scene.kit, scene.alice, Draft(text="for followers"))
-    assert [job.peer for job in scene.kit.store.jobs.find(kind="deliver", peer=str(origin_of(peer.base)))]
+    assert [job.peer for job in scene.kit.store.jobs.find(kinds=("deliver",), peer=str(origin_of(peer.base)))]
     return peer
 
 
@@ -354,7 +354,7 @@ async def test_a_rule_stops_what_is_queued(scene: Scene, host: str, how: str) ->
         scene.world.clock.forward(hours=2)
     assert scene.contacted() == []
     assert peer.received == []
-    jobs = scene.kit.store.jobs.find(kind="deliver", states=("dropped",), peer=str(origin_of(peer.base)))
+    jobs = scene.kit.store.jobs.find(kinds=("deliver",), states=("dropped",), peer=str(origin_of(peer.base)))
     assert [job.problem for job in jobs] == ["refused-by-rule"]
     assert scene.kit.store.jobs.count("queued") == 0
 

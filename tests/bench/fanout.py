@@ -87,6 +87,8 @@ def follow(kit: Kit, account: Account, followers: int, scheme: str, port: int) -
 async def _once(kit: Kit, account: Account, clock: ManualClock, followers: int) -> Cost:
     began, wall = time.process_time(), time.perf_counter()
     await publish.create(kit, account, Draft(text=f"hello {'x' * 1200}"))
+    while kit.store.jobs.find(kinds=("spread",), limit=1):
+        await asyncio.sleep(0.005)
     queued = time.process_time()
     clock.forward(seconds=60)  # past the pause in which a large fan-out is spread
     kit.wake()

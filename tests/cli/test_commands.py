@@ -216,6 +216,21 @@ def test_deliveries_are_listed_by_state(shell: Shell, alice: dict[str, Any]) -> 
     assert "Nothing waits" in shell.run("deliveries", "list", "--state", "dead").stderr
 
 
+def test_what_is_still_to_be_queued_is_a_delivery_too(shell: Shell, alice: dict[str, Any]) -> None:
+    """A slice of a post to many is listed by how many inboxes it is for, dropped and tried again like a delivery."""
+    del alice
+    opened = shell.gateway()
+    payload = {"activity": "https://gw.example/a", "inboxes": ["https://a.example/i", "https://b.example/i"], "of": 2}
+    opened.kit.store.jobs.add("spread", payload, lane="spread x", peer="", due=opened.kit.clock.now())
+    opened.kit.store.close()
+    [slice_] = shell.json("deliveries", "list")
+    assert (slice_["inbox"], slice_["activity"]) == ("2 inboxes", "https://gw.example/a")
+    assert shell.json("deliveries", "drop", str(slice_["id"]))["state"] == "dropped"
+    assert shell.json("deliveries", "retry", str(slice_["id"]))["state"] == "queued"
+    shell.json("db", "backup", str(shell.data / "copy"))
+    assert shell.json("db", "restore", str(shell.data / "copy"), "--yes")["deliveriesDropped"] == 1
+
+
 def test_an_arrival_that_was_set_aside_is_settled_again(shell: Shell, alice: dict[str, Any]) -> None:
     """What could not be settled is listed with its reason, by itself, and can be tried again by hand."""
     del alice

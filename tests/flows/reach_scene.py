@@ -91,7 +91,7 @@ class Scene:
 
     def jobs(self, *states: str, kind: str = "deliver") -> list[Job]:
         """Return deliveries (or others) made since the scene began."""
-        found = self.home.kit.store.jobs.find(kind=kind, states=states or EVERY)
+        found = self.home.kit.store.jobs.find(kinds=(kind,), states=states or EVERY)
         return [job for job in found if job.id > self.first]
 
     def audited(self) -> list[str]:

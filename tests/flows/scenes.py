@@ -58,4 +58,4 @@ def types(peer: PlainPeer) -> list[str]:
 def jobs(home: Gateway) -> list[tuple[str, str | None]]:
     """Return state and problem of every delivery."""
     states = ("queued", "leased", "done", "dead", "dropped")
-    return [(job.state, job.problem) for job in home.kit.store.jobs.find(kind="deliver", states=states)]
+    return [(job.state, job.problem) for job in home.kit.store.jobs.find(kinds=("deliver",), states=states)]

@@ -137,7 +137,7 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(world: World) -> N
     world.board.apps["peer.example"] = picky
     await published(home, alice)
     await world.drain()
-    (job,) = home.kit.store.jobs.find(kind="deliver")
+    (job,) = home.kit.store.jobs.find(kinds=("deliver",))
     assert (job.due - world.clock.now(), job.status) == (timedelta(seconds=7200), 503)
     world.clock.forward(seconds=7199)
     await world.drain()

@@ -34,7 +34,7 @@ async def _sent(home: Gateway, alice: Account, *to: str, **members: Any) -> Sent
 
 
 def _jobs(home: Gateway) -> list[Job]:
-    return home.kit.store.jobs.find(kind="address", states=STATES)
+    return home.kit.store.jobs.find(kinds=("address",), states=STATES)
 
 
 def _serve(peer: PlainPeer, items: list[Any], kind: str = "Collection", **members: Any) -> None:

@@ -63,7 +63,7 @@ class Scene:
 
 
 def _jobs(home: Gateway) -> list[tuple[str, str]]:
-    jobs = home.kit.store.jobs.find(kind="forward", states=STATES)
+    jobs = home.kit.store.jobs.find(kinds=("forward",), states=STATES)
     return [(job.peer, job.state) for job in jobs]
 
 

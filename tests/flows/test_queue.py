@@ -68,7 +68,7 @@ class Scene:
         return self.home.kit.store.jobs.claim("me", self.world.clock.now(), 1)
 
     def jobs(self) -> list[tuple[str, str]]:
-        return [(job.verb, job.state) for job in self.home.kit.store.jobs.find(kind="deliver", states=EVERY)]
+        return [(job.verb, job.state) for job in self.home.kit.store.jobs.find(kinds=("deliver",), states=EVERY)]
 
     def texts(self) -> list[str]:
         return [document["object"].get("content", "") for document in self.peer.received]
@@ -221,7 +221,7 @@ async def test_what_an_admin_tried_again_is_deleted(world: World) -> None:
     scene = await Scene(world).begin()
     post = await scene.post()
     await scene.meets(503)
-    [job] = scene.home.kit.store.jobs.find(kind="deliver")
+    [job] = scene.home.kit.store.jobs.find(kinds=("deliver",))
     assert scene.home.kit.store.jobs.revive(job.id, world.clock.now())
     scene.delete(post)
     await scene.settle()

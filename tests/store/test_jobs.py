@@ -146,7 +146,7 @@ def test_jobs_are_counted_and_listed(store: Store) -> None:
     assert store.jobs.count() == 3
     assert store.jobs.count("dead") == 0
     assert [j.id for j in store.jobs.find()] == [one, two, three]
-    assert [j.id for j in store.jobs.find(kind="deliver", peer=PEER)] == [one]
+    assert [j.id for j in store.jobs.find(kinds=("deliver",), peer=PEER)] == [one]
     assert [j.id for j in store.jobs.find(limit=1)] == [one]
     assert job(store, one).payload == {"lane": "a"}
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import eventually
 
 from gateway.errors import StoreError
 from gateway.store.presence import FilePresence
@@ -31,7 +32,7 @@ def test_who_leaves_is_gone(store: Store, where: Path | str) -> None:
     assert other.presence.leads("prune")
     assert not store.presence.leads("prune")
     other.close()
-    assert store.presence.is_gone("other")
+    eventually(lambda: store.presence.is_gone("other"), "the server has noticed")
     assert store.presence.leads("prune")
     assert store.presence.leads("prune")
 
