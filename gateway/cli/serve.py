@@ -89,7 +89,7 @@ async def _serving(gateway: Gateway, metrics_address: str, *, is_worker: bool = 
         await gateway.start(is_worker=is_worker)
         if metrics_address:
             numbers = await _serve_metrics(gateway, metrics_address)
-        _collect_less_often()
+        collect_less_often()
         logs.log().info(STARTED, version=__version__, base=settings.base_url, peers=settings.peer_mode.value)
         yield server
     finally:
@@ -152,7 +152,7 @@ async def _serve_metrics(gateway: Gateway, address: str) -> asyncio.Server:
         raise SettingsError(f"cannot listen on {address} for metrics: {error}") from error
 
 
-def _collect_less_often() -> None:
+def collect_less_often() -> None:
     """Keep the collector from going over what lives for ever, and from looking after every few requests."""
     gc.collect()
     gc.freeze()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gateway.flows import reach
 from gateway.jobs.retry import Again, next_try
-from gateway.observe.logs import log
-from gateway.observe.names import DELIVERY
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
@@ -25,12 +24,22 @@ THEIRS = frozenset({"forward"})
 FINAL = {"forward": frozenset({401})}
 
 
-def unanswered(kit: Kit, job: Job, origin: Origin, problem: str) -> str:
-    """Note that nobody answered; return ``again`` or ``ended``."""
-    result = _failed(kit, job, origin, None, None, problem)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What became of a delivery that failed: ``result`` is ``again`` or ``ended``, ``outcome`` says when or why."""
+
+    result: str
+    outcome: str
+    status: int | None
+    problem: str
+
+
+def unanswered(kit: Kit, job: Job, origin: Origin, problem: str) -> Failure:
+    """Note that nobody answered."""
+    failure = _failed(kit, job, None, None, problem)
     if job.kind not in THEIRS:
         reach.failed(kit, origin)
-    return result
+    return failure
 
 
 def arrived(kit: Kit, job: Job, origin: Origin, status: int) -> None:
@@ -41,13 +50,13 @@ def arrived(kit: Kit, job: Job, origin: Origin, status: int) -> None:
     reach.answered(kit, origin)
 
 
-def refused(kit: Kit, job: Job, inbox: str, answer: Answer, text: str) -> str:
-    """Note that an answer was no yes; return ``again`` or ``ended``."""
+def refused(kit: Kit, job: Job, inbox: str, answer: Answer, text: str) -> Failure:
+    """Note that an answer was no yes."""
     origin, after = origin_of(inbox), answer.retry_after(kit.clock.now())
-    result = _failed(kit, job, origin, answer.status, after, f"status {answer.status}: {text}")
+    failure = _failed(kit, job, answer.status, after, f"status {answer.status}: {text}")
     if job.kind not in THEIRS:
         _note(kit, origin, inbox, answer.status, says_when=after is not None)
-    return result
+    return failure
 
 
 def _note(kit: Kit, origin: Origin, inbox: str, status: int, *, says_when: bool) -> None:
@@ -62,24 +71,15 @@ def _note(kit: Kit, origin: Origin, inbox: str, status: int, *, says_when: bool)
         reach.answered(kit, origin)
 
 
-def _failed(kit: Kit, job: Job, origin: Origin, status: int | None, retry_after: int | None, problem: str) -> str:
-    """Put a job back or end it; return ``again`` or ``ended``."""
+def _failed(kit: Kit, job: Job, status: int | None, retry_after: int | None, problem: str) -> Failure:
+    """Put a job back or end it."""
     now = kit.clock.now()
     jitter, final = secrets.randbelow(1000) / 1000, FINAL.get(job.kind, frozenset())
     verdict = next_try(job.attempts, status=status, retry_after=retry_after, jitter=jitter, final=final)
     if isinstance(verdict, Again):
         kit.store.jobs.postpone(job.id, now + timedelta(seconds=verdict.seconds), status=status, problem=problem[:300])
-        outcome = f"again in {verdict.seconds:.0f} s"
-    else:
-        kit.store.jobs.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
-        outcome = verdict.reason
-    log().info(
-        DELIVERY,
-        job=job.id,
-        peer=str(origin),
-        status=status,
-        attempt=job.attempts,
-        outcome=outcome,
-        problem=problem[:200],
-    )
-    return "again" if isinstance(verdict, Again) else "ended"
+        return Failure(
+            result="again", outcome=f"again in {verdict.seconds:.0f} s", status=status, problem=problem[:200]
+        )
+    kit.store.jobs.finish(job.id, now, state="dead", status=status, problem=f"{verdict.reason}: {problem}"[:300])
+    return Failure(result="ended", outcome=verdict.reason, status=status, problem=problem[:200])

@@ -17,11 +17,12 @@ from gateway.flows.apply import apply
 from gateway.flows.cause import CAUSE
 from gateway.flows.deposit import deposit
 from gateway.flows.forward import audience_of_ours, collections_named, forward
-from gateway.net.allowance import AN_ACTIVITY, Within, at_most
+from gateway.net.allowance import AN_ACTIVITY, at_most
 from gateway.observe.names import SETTLED
 from gateway.signatures import proof
 from gateway.store.together import HEAVY
 from gateway.urls import origin_of
+from gateway.within import Within
 
 if TYPE_CHECKING:
     from gateway.activity import Activity
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 Errand = Callable[[], Coroutine[None, None, None]]
 PASSED_ON = frozenset({"already-known", "unknown-type", "nobody-here-asked", "no-object"})  # nothing against them
-FASTER = "somebody-was-faster"
 
 
 @dataclass(slots=True)
@@ -43,6 +43,7 @@ class CarryingOut:
     activity: Activity
     finding: Finding
     finish: Callable[[str], None]  # ends arrival and job with an outcome, in the transaction of the last step
+    leave: Callable[[], None]  # ends the job alone: somebody else was faster
     outcome: str = ""
     _audience: dict[str, list[str]] | None = None
     _refreshed: set[str] = field(default_factory=set)
@@ -52,7 +53,7 @@ class CarryingOut:
         return self.row.origin == self.kit.base
 
     async def whole(self) -> str:
-        """Take step after step until it is done; return the outcome."""
+        """Take step after step until it is done; return the outcome, empty when somebody else was faster."""
         with at_most(AN_ACTIVITY), Within(CAUSE, None if self._is_ours else origin_of(self.row.actor)):
             while (errand := await self.kit.store.together(self._step, patient=HEAVY)) is not None:
                 await errand()
@@ -61,19 +62,16 @@ class CarryingOut:
     def _step(self) -> Errand | None:
         """Do all of it and return None; or do nothing and return what must be fetched first."""
         if not self.kit.store.arrivals.hold(self.row.id, self.row.actor):
-            self.finish(FASTER)
-            self.outcome = FASTER
+            self.leave()
             return None
         found = self.finding.look()
         if not found.is_whole:
             return partial(self.finding.fetch, found)
         if (actor := self._to_refresh(found)) is not None:
             return partial(self._refresh, actor)
-        if self._audience is None:
-            if named := collections_named(self.kit, self.row, self.activity):
-                return partial(self._find_audience, named)
-            self._audience = {}
-        self._apply(found, self._audience)
+        if self._audience is None and (named := collections_named(self.kit, self.row, self.activity)):
+            return partial(self._find_audience, named)
+        self._apply(found, self._audience or {})
         return None
 
     def _to_refresh(self, found: Found) -> str | None:

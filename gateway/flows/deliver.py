@@ -58,24 +58,19 @@ async def _post(kit: Kit, job: Job, letter: Letter | None) -> None:
         answer, knocks = await _knock(kit, letter, inbox, origin)
     except RemoteUnreachable as error:
         problem = str(error)
-        result = await kit.store.together(lambda: attempt.unanswered(kit, job, origin, problem), patient=LIGHT)
-        metrics.delivered(result, kit.clock.monotonic() - started)
-        return
-    if answer.ok:
-        await kit.store.together(lambda: attempt.arrived(kit, job, origin, answer.status), patient=LIGHT)
-        log().info(
-            DELIVERY,
-            activity=letter.activity,
-            inbox=inbox,
-            status=answer.status,
-            knocks=len(knocks),
-            scheme=knocks[-1].scheme,
-        )
-        result = "arrived"
+        failure = await kit.store.together(lambda: attempt.unanswered(kit, job, origin, problem), patient=LIGHT)
     else:
+        if answer.ok:
+            await kit.store.together(lambda: attempt.arrived(kit, job, origin, answer.status), patient=LIGHT)
+            metrics.delivered("arrived", kit.clock.monotonic() - started)
+            facts = {"status": answer.status, "knocks": len(knocks), "scheme": knocks[-1].scheme}
+            log().info(DELIVERY, activity=letter.activity, inbox=inbox, **facts)
+            return
         text = answer.body[:200].decode("utf-8", "replace")
-        result = await kit.store.together(lambda: attempt.refused(kit, job, inbox, answer, text), patient=LIGHT)
-    metrics.delivered(result, kit.clock.monotonic() - started)
+        failure = await kit.store.together(lambda: attempt.refused(kit, job, inbox, answer, text), patient=LIGHT)
+    metrics.delivered(failure.result, kit.clock.monotonic() - started)
+    facts = {"status": failure.status, "outcome": failure.outcome, "problem": failure.problem}
+    log().info(DELIVERY, job=job.id, peer=str(origin), attempt=job.attempts, **facts)
 
 
 async def _knock(kit: Kit, letter: Letter, inbox: str, origin: Origin) -> tuple[Answer, list[Knock]]:

@@ -61,13 +61,13 @@ class Finding:
 
     def look(self) -> Found:
         """Return the effects as things are in this transaction, or what is missing."""
-        about = try_origin(self.activity.object_id)
+        ends, about = self._ends, try_origin(self.activity.object_id)
         if about is not None and str(about) != self.kit.base and decision_about(self.kit, about).refuses:
             # Also when it was kept before the refusal: nobody leads here to whom we turned away.
-            self._ends = REFUSED
+            ends = REFUSED
         known = know(self.kit, self.activity, self._fetched, frozenset(self._unavailable))
-        if self._ends:
-            return Found(known=known, effects=[fx.Ignore(self._ends)])
+        if ends:
+            return Found(known=known, effects=[fx.Ignore(ends)])
         effects = fx.effects(self.activity, known)
         document = next((effect.url for effect in effects if isinstance(effect, fx.Fetch)), None)
         stranger = _stranger(self.kit, effects)

@@ -25,7 +25,7 @@ def know(
     local = account is not None and account.deleted is None and account.kind != "Application"
     sender = relations.actor(activity.actor)
     addressed = {a for a in activity.audience if same_origin(a, kit.base)}
-    undone = relations.undone_of((activity.id, activity.object_id), activity.actor)
+    undone = relations.undone_of([activity.id, activity.object_id], activity.actor)
     replied = next(iter(ids_of(activity.object.get("inReplyTo"))), None) if activity.object is not None else None
     return fx.Known(
         now=kit.clock.now(),
@@ -65,7 +65,8 @@ def _blocks_sender(kit: Kit, activity: Activity, replied: str | None, stored: St
     """Tell whether the account that an activity speaks to, or whose work it is about, blocks its actor."""
     works = (stored, kit.store.objects.get(replied) if replied and same_origin(replied, kit.base) else None)
     owners = {work.owner for work in works if work is not None and work.local}
-    return any(kit.store.relations.blocks(owner, activity.actor) for owner in {activity.object_id, *owners})
+    spoken_to = {activity.object_id} if same_origin(activity.object_id, kit.base) else set()
+    return any(kit.store.relations.blocks(owner, activity.actor) for owner in owners | spoken_to)
 
 
 def _follow(kit: Kit, activity: Activity) -> fx.KnownFollow | None:

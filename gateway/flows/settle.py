@@ -1,4 +1,4 @@
-"""What an arrival does once it is understood: effects, applied in one transaction with what they cause."""
+"""Settling one arrival: read it, understand it, have it carried out; or end it by the name of what is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.activitypub.understand import understand
 from gateway.errors import MalformedDocument, Refused
-from gateway.flows.carry_out import FASTER, CarryingOut
+from gateway.flows.carry_out import CarryingOut
 from gateway.flows.find_out import Finding
 from gateway.flows.moderate import decision_about
 from gateway.flows.said import said_in
@@ -32,7 +32,7 @@ async def settle(kit: Kit, job: Job) -> None:
     """Settle one arrival and finish its job; safe to run again at any point."""
     row = kit.store.arrivals.get(str(job.payload["arrival"]), str(job.payload["actor"]))
     if row is None or row.settled is not None:
-        kit.store.jobs.finish(job.id, kit.clock.now())
+        _leave(kit, job)
         return
     if row.origin != kit.base and decision_about(kit, origin_of(row.actor)).refuses:
         await _end(kit, job, row, "refused", [])
@@ -45,9 +45,10 @@ async def settle(kit: Kit, job: Job) -> None:
         return
     problems = [f"{problem.code}: {problem.detail}" for problem in found]
     finding = Finding(kit, activity, list(_from_headers(kit, row, activity)))
-    finish = partial(_finish, kit, job, row, problems)
+    finish, leave = partial(_finish, kit, job, row, problems), partial(_leave, kit, job)
     try:
-        _told(row, await CarryingOut(kit, row, activity, finding, finish).whole(), problems)
+        if outcome := await CarryingOut(kit, row, activity, finding, finish, leave).whole():
+            _told(row, outcome, problems)
     except MalformedDocument as error:  # what it led to cannot be read: that is nobody's fault here, and stays so
         await _end(kit, job, row, f"ignored: {error.reason}", [str(error)])
     kit.wake()
@@ -74,15 +75,15 @@ async def _end(kit: Kit, job: Job, row: ArrivalRow, outcome: str, problems: list
 def _finish(kit: Kit, job: Job, row: ArrivalRow, problems: list[str], outcome: str) -> None:
     now, host = kit.clock.now(), origin_of(row.actor).host
     kit.store.jobs.finish(job.id, now)
-    if outcome == FASTER:
-        return
     kit.store.arrivals.settle(row.id, row.actor, outcome, now)
     if row.origin != kit.base and (outcome.startswith(("ignored", "refused")) or problems):
         kit.store.peers.audit(now, SETTLED, host, outcome, "; ".join([row.id, *problems]))
 
 
+def _leave(kit: Kit, job: Job) -> None:
+    kit.store.jobs.finish(job.id, kit.clock.now())
+
+
 def _told(row: ArrivalRow, outcome: str, problems: list[str]) -> None:
-    if outcome == FASTER:
-        return
     metrics.settled(outcome)
     log().info(SETTLED, activity=row.id, peer=row.origin, outcome=outcome, problems=problems)

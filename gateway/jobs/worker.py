@@ -18,6 +18,7 @@ from gateway.jobs.retry import Again, GiveUp, next_try
 from gateway.observe.logs import log
 from gateway.observe.names import FAULT, FREED
 from gateway.store.jobs import ARRIVALS, BULK, PEOPLE
+from gateway.store.together import HEAVY, PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Job], Awaitable[None]]
 
-SETTLING = 128  # arrivals in hand at once: some wait for what they are about
+SETTLING = 256  # arrivals in hand at once: some wait for what they are about
 SENDING = 800  # deliveries and look-ups: each mostly waits for somebody else
 LATE_SECONDS, LATE = 3.0, 1_600  # what takes longer needs a hand no more, but for so many: others go on meanwhile
-SHARE_SETTLING, SHARE = 8, 4  # for one peer: as many arrivals as one commit takes, and as many deliveries
+SHARE_SETTLING, SHARE = PATIENT // HEAVY, 4  # for one peer: as many arrivals as one commit takes; deliveries
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
 RENEW_SECONDS = 30.0
@@ -70,7 +71,7 @@ class Worker:
         self._bell = bell
         # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
         self._hands = [
-            _Hands(pools=(ARRIVALS,), most=SETTLING, share=SHARE_SETTLING, claim=SETTLING // 4, begin=2),
+            _Hands(pools=(ARRIVALS,), most=SETTLING, share=SHARE_SETTLING, claim=SETTLING // 8, begin=2),
             _Hands(pools=(PEOPLE,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40, late=LATE),
             _Hands(pools=(BULK,), most=SENDING // 2, claim=SENDING // 4, begin=SENDING // 40, late=LATE),
         ]

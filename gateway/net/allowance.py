@@ -7,12 +7,9 @@ redirects and second knocks included.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
 
 from gateway.errors import RemoteAnswer
-
-if TYPE_CHECKING:
-    from contextvars import Token
+from gateway.within import Within
 
 BEFORE_A_POST_IS_JUDGED = 1  # the actor that the body names
 BEFORE_A_GET_IS_JUDGED = 2  # a key's own document, then the actor at its own id
@@ -31,24 +28,6 @@ class _Left:
 
 
 _CURRENT: ContextVar[_Left | None] = ContextVar("allowance", default=None)
-
-
-class Within:
-    """A block in which a context variable has a value; every request is in some, so it is no generator."""
-
-    __slots__ = ("_token", "_value", "_variable")
-    _token: Token[Any]
-
-    def __init__(self, variable: ContextVar[Any], value: object) -> None:
-        self._variable, self._value = variable, value
-
-    def __enter__(self) -> None:
-        """Set the value."""
-        self._token = self._variable.set(self._value)
-
-    def __exit__(self, *_: object) -> None:
-        """Set back what was there before."""
-        self._variable.reset(self._token)
 
 
 def at_most(requests: int) -> Within:

@@ -55,8 +55,8 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._by_id: Recent[str, Account | None] = Recent(database, "account", exact=True)
-        self._by_name: Recent[str, Account | None] = Recent(database, "account", exact=True)
+        self._by_id: Recent[str, Account | None] = Recent(database, "account", exact=True, found=True)
+        self._by_name: Recent[str, Account | None] = Recent(database, "account", exact=True, found=True)
 
     def save(self, account: Account) -> None:
         """Insert or replace an account."""

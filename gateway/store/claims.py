@@ -35,8 +35,8 @@ class Claims:
         """
         shares = {turn["peer"]: 1 if turn["troubled"] else share if turn["peer"] else NO_SHARE for turn in turns}
         free = self._turns.free_of(pool, list(shares))
-        held = self._in_hand(pool, free)
-        room = {peer: shares[peer] - held[peer] for peer in free}
+        leased = self._leased(pool, free)
+        room = {peer: shares[peer] - leased[peer] for peer in free}
         taken: list[type_row] = []
         while len(taken) < limit and (peers := [peer for peer, most in room.items() if most > 0]):
             found = self._take_one_each(owner, now, pool, peers[: limit - len(taken)])
@@ -48,7 +48,7 @@ class Claims:
         self._turns.passed(pool, {peer: shares[peer] for peer in free}, now)
         return sorted(taken, key=lambda row: int(row["id"])), len(free)
 
-    def _in_hand(self, pool: int, peers: Collection[str]) -> dict[str, int]:
+    def _leased(self, pool: int, peers: Collection[str]) -> dict[str, int]:
         """Return how much of each peer is leased, in all pools that share its hands with this one."""
         first, last = shared(pool)
         rows = self._db.rows(

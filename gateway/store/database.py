@@ -60,6 +60,7 @@ class Database(ABC):
             yield
             return
         self._begin(alone=alone)
+        self._ask_again()  # it may have waited for somebody who wrote
         self._depth = 1
         try:
             yield
@@ -71,8 +72,13 @@ class Database(ABC):
             self._taken_back()
             raise
         self._depth = 0
-        self._commit()
-        self._announces = False
+        try:
+            self._commit()
+        except BaseException:
+            self._taken_back()
+            raise
+        finally:
+            self._announces = False
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

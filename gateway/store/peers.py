@@ -65,7 +65,9 @@ class Peers:
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
         self._met: Recent[tuple[str, int], bool] = Recent(database)
         self._learned: Recent[tuple[str, int], bool] = Recent(database)
-        self._rows: Recent[str, dict[str, Any] | None] = Recent(database)  # each is forgotten when more is learned
+        self._rows: Recent[str, dict[str, Any] | None] = Recent(
+            database, found=True
+        )  # each is forgotten when more is learned
 
     def seen(self, origin: Origin, now: datetime) -> None:
         """Note that an origin exists and was heard of now."""
@@ -129,7 +131,6 @@ class Peers:
         """
         row = self._rows.get(str(origin), lambda: self._db.one("SELECT * FROM peer WHERE origin = :o", o=str(origin)))
         if row is None:
-            self._rows.drop(str(origin))
             return Peer(
                 origin=str(origin), host=origin.host, first_seen=now, last_seen=now, speaks_rfc9421=False,
                 takes_content_usage=True, rung=Rung.UNKNOWN,

@@ -1,6 +1,6 @@
 """What was read a moment ago and cannot have changed since: rows that every request asks for, kept as values.
 
-A value holds as long as nobody wrote to its tables: what this connection writes is seen by its statements, what another
+A value holds as long as nobody wrote to its tables; where none are named whoever writes says which value changed. What this connection writes is seen by its statements, what another
 process writes by the engine's word (``Database.elsewhere``), asked once in a turn of the loop.
 """
 
@@ -22,11 +22,14 @@ CAP = 10_000
 class Recent(Generic[Key, Value]):
     """Values by key, forgotten as soon as one of ``tables`` may have changed.
 
-    ``exact`` ones are always read where other processes' writes are seen late (PostgreSQL: within a second).
+    ``exact`` ones are always read where other processes' writes are seen late (PostgreSQL: within a second). With
+    ``found`` only what is there is kept, because anybody may ask for what is not.
     """
 
-    def __init__(self, database: Database, *tables: str, cap: int = CAP, exact: bool = False) -> None:
-        self._db, self._tables, self._cap = database, tables, cap
+    def __init__(
+        self, database: Database, *tables: str, cap: int = CAP, exact: bool = False, found: bool = False
+    ) -> None:
+        self._db, self._tables, self._cap, self._only_found = database, tables, cap, found
         self._always = exact and database.shares
         self._known: OrderedDict[Key, Value] = OrderedDict()
         self._version: object = None
@@ -52,7 +55,10 @@ class Recent(Generic[Key, Value]):
         try:
             return self._known[key]
         except KeyError:
-            value = self._known[key] = read()
+            value = read()
+        if value is None and self._only_found:
+            return value
+        self._known[key] = value
         if len(self._known) > self._cap:
             self._known.popitem(last=False)
         return value

@@ -64,9 +64,9 @@ class Turns:
             pool=min(pool, PEOPLE), peers=dump(list(peers)),
         )  # fmt: skip
         held = {row["peer"] for row in rows}
-        return [peer for peer in peers if peer in held or (pool == BULK and self._is_begun(peer))]
+        return [peer for peer in peers if peer in held or (pool == BULK and self._begin_for(peer))]
 
-    def _is_begun(self, peer: str) -> bool:
+    def _begin_for(self, peer: str) -> bool:
         """Make the turn that stands for all that goes to a peer, where a backup from SQLite brought none; tell whether we did.
 
         Where it is there nothing is inserted: that would wait for whoever holds it, who may wait for us.

@@ -6,6 +6,7 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -22,7 +23,7 @@ from gateway.observe.names import ARRIVAL
 from gateway.web.access import account_of, check_visible, is_unsigned, requester
 from gateway.web.context import client_address, kit_of, prefers_html, read_body, signed_request
 from gateway.web.pace import verified
-from gateway.web.problems import on_gateway_error, on_hang_up
+from gateway.web.problems import on_gateway_error, on_hang_up, on_http_exception
 from gateway.web.respond import VARY, document_response
 
 if TYPE_CHECKING:
@@ -61,12 +62,14 @@ class Inbox:
         functools.update_wrapper(self, inbox)  # its name and what it says, for the description of the API
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take an activity and answer; what is no error of ours is the onion's."""
+        """Take an activity and answer; a crash is the onion's."""
         request = Request(scope, receive)
         try:
             answer = await inbox(request)
         except GatewayError as error:
             answer = on_gateway_error(request, error)
+        except HTTPException as error:
+            answer = on_http_exception(request, error)
         except ClientDisconnect as error:
             answer = on_hang_up(request, error)
         await answer(scope, receive, send)

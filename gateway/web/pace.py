@@ -14,7 +14,7 @@ from starlette.requests import Request
 from gateway.errors import MalformedSignature
 from gateway.flows.cause import SOURCE
 from gateway.flows.pacing import too_many
-from gateway.net.allowance import Within, afresh
+from gateway.net.allowance import afresh
 from gateway.net.domain import network_of, registrable
 from gateway.observe.logs import log
 from gateway.observe.names import PROXY
@@ -22,6 +22,7 @@ from gateway.signatures import verify
 from gateway.urls import try_origin
 from gateway.web.context import client_address, kit_of, signed_request
 from gateway.web.problems import render_error
+from gateway.within import Within
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -21,6 +21,7 @@ from peers import plain
 from world import BASE, account
 from world import world as make_world
 
+from gateway.cli.serve import collect_less_often
 from gateway.observe import logs
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ async def costs(
 def main() -> None:
     """Measure on a PostgreSQL, when told to go."""
     logs.configure("error")
+    collect_less_often()
     url, count = sys.argv[1], int(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
         secret = Path(sys.argv[3])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SECONDS = 180.0
 AT_ONCE = 32
-OK, REDIRECTED = 200, 300
+ACCEPTED = 202
 
 
 class _Line(asyncio.Protocol):
@@ -72,7 +72,7 @@ class _Line(asyncio.Protocol):
 
 @dataclass(slots=True)
 class Load:
-    """Requests for whoever listens at an address of this machine; all must be answered 2xx."""
+    """Requests for whoever listens at an address of this machine; all must be answered 202."""
 
     address: str
     waits: list[float] = field(default_factory=list)  # seconds, each from when it was to be sent
@@ -110,7 +110,7 @@ class Load:
             self._idle.pop()
         line = self._idle.pop() if self._idle else await self._connected()
         status, body = await line.send(request)
-        assert OK <= status < REDIRECTED, (status, body[:500])
+        assert status == ACCEPTED, (status, body[:500])
         self._idle.append(line)
 
     async def _connected(self) -> _Line:

@@ -28,6 +28,7 @@ from interop.fedify_peer import ToolMissing
 from world import BASE, START
 from world import world as make_world
 
+from gateway.cli.serve import collect_less_often
 from gateway.jsonld import strict
 from gateway.observe import logs
 from gateway.signatures import cavage, message, verify
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     logs.configure("error")
+    collect_less_often()  # as the gateway does that is served
     rounds = []
     for number in range(given.rounds):
         sys.stderr.write(f"round {number + 1} of {given.rounds}\n")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 from web.asking import ask
 
-from gateway.web import app
+from gateway.web import app, federation
 
 if TYPE_CHECKING:
     from web.conftest import Site
@@ -218,3 +221,34 @@ async def test_another_gateway_speaks_http_on_loopback(site: Site) -> None:
     answer = await ask(app.build(local), "GET", "/livez", host="localhost:8000")
     assert answer.status == 200
     assert answer.header("strict-transport-security") == ""
+
+
+SHORT = (
+    "/inbox", "/actor/inbox", "/users/alice/inbox", "/users/nobody/inbox", "/users/al%2Fice/inbox",
+    "/users/%E3%81%82/inbox", "/users/a b/inbox", "/inbox/", "/users//inbox", "/users/alice/inbox?x=1", "/Inbox",
+    "/users/alice/../inbox",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "OPTIONS", "PUT"])
+@pytest.mark.parametrize("path", SHORT)
+async def test_the_short_way_to_an_inbox_answers_as_the_routes_do(site: Site, method: str, path: str) -> None:
+    """What goes to an inbox past the framework's layers gets the status, fields and body it gets through them."""
+    body = b'{"type": "Like", "actor": "https://peer.example/users/bob", "object": "x"}' if method == "POST" else b""
+    whole = functools.partial(Starlette.__call__, site.app)
+    fields = [("content-type", ACTIVITY)]
+    short = await ask(site.app, method, path, fields, body, client="192.0.2.1")
+    long = await ask(whole, method, path, fields, body, client="198.51.100.1")  # counted by itself
+    assert (short.status, short.lines, short.body) == (long.status, long.lines, long.body)
+
+
+async def test_the_short_way_answers_for_the_framework(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the framework itself refuses behind an inbox is answered as such, dressed like every answer."""
+
+    async def fails(_request: object) -> Any:
+        raise HTTPException(404)
+
+    monkeypatch.setattr(federation, "_take", fails)
+    answer = await ask(site.app, "POST", "/inbox", [("content-type", ACTIVITY)], b"{}")
+    assert (answer.status, answer.json["code"]) == (404, "not-found")
+    _check_dress(dict(answer.lines), INSTANCE)
