@@ -23,5 +23,5 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path: Path, kills: int, seed: int)
         killer.one_after_another(kills - killer.kills)
     assert killer.kills == kills
     assert len(killer.traffic.expected.answered) > kills
-    # There was load; a post waits for the one before, which a gateway that lives a tenth of a second takes long to send.
+    # There was load: each post waits for the one before, and a gateway that lives for a tenth of a second is slow.
     assert len(killer.traffic.created) > kills // 25
