@@ -17,7 +17,7 @@ from gateway.policy.standing import Rung
 from gateway.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     import httpx
     from peers.plain import Actor, PlainPeer
@@ -235,6 +235,20 @@ async def prepared(world: World, *, pledged: bool = False, **settings: Any) -> S
     assert len(scene.before["interaction"]) == 2
     assert len(scene.before["block"]) == 1
     return scene
+
+
+class Builders(dict[str, "Callable[[Scene], Awaitable[None]]"]):
+    """What performs each case, by id."""
+
+    def case(self, case_id: str) -> Callable[[Callable[[Scene], Awaitable[None]]], Callable[[Scene], Awaitable[None]]]:
+        """Register what performs a case."""
+
+        def register(builder: Callable[[Scene], Awaitable[None]]) -> Callable[[Scene], Awaitable[None]]:
+            assert case_id not in self
+            self[case_id] = builder
+            return builder
+
+        return register
 
 
 def check(scene: Scene, case: Case) -> None:
