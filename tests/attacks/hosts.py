@@ -13,7 +13,7 @@ import httpx
 import idna
 import pytest
 from attacks.scene import ALICE, LABELLED, NO, SHARED_INBOX
-from attacks.signature_builder import proven
+from attacks.signature_documents import proven
 from flows.keypool import pooled
 from peers.plain import AS2
 from web.asking import Answer, ask

@@ -12,7 +12,7 @@ from attacks import amplification_scene, test_amplification_floods
 from attacks.amplification_scene import CASES, LATER, perform
 from attacks.maze import FOLLOWERS, Lodging, Shy, apart, maze, out
 from attacks.scene import ALICE, INBOX, SHARED_INBOX, Builders, Scene, labelled, unbuilt
-from attacks.signature_builder import proven
+from attacks.signature_documents import proven
 from peers.plain import ACTIVITY_JSON, AS2, CONTEXT, PUBLIC
 from world import BASE, account
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from attacks.maze import ALICE, FOLLOWERS, Maze, maze, out
 from attacks.scene import INBOX, SHARED_INBOX, prepared
-from attacks.signature_builder import proven
+from attacks.signature_documents import proven
 from flows.keypool import pooled
 from peers.plain import ACTIVITY_JSON, CONTEXT, PUBLIC
 from world import BASE, account

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yardstick
-from attacks.signature_builder import ALICE, INBOX, Draft, Scene, apply, start
+from attacks.signature_builder import apply, start
+from attacks.signature_draft import ALICE, INBOX, Draft, Scene
 from web.asking import Answer, ask, problem_of
 from world import BASE, World, account, snapshot
 from world import world as make_world
@@ -25,7 +26,7 @@ from gateway.signatures.request import SignedRequest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from attacks.signature_builder import Request
+    from attacks.signature_draft import Request
     from world import World
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attacks.signature_builder import proven
+from attacks.signature_documents import proven
 from peers.plain import AS2
 from world import BASE, account
 
