@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from peers.plain import ACTIVITY_JSON
 from processes import Served, free_port, listening
+from store.queueing import claim, steps
 from store.rows import NOW
-from store.test_turns import claim, steps
 
 from gateway.clock import SystemClock
 from gateway.store.database import to_ms

@@ -1,66 +1,24 @@
-"""Turns: who may go next, how much at a time, in which order, at what cost; and jobs of an older database."""
+"""Turns: who may go next, how much at a time, in which order, and that nothing is lost."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import sqlite_utils
+from store.queueing import ENDED, PEER, add, claim, lanes, state, work
 from store.rows import NOW, later
 
 from gateway.jobs.circuit import failed, succeeded
 from gateway.store.claims import LEASE
 from gateway.store.database import to_ms
 from gateway.store.jobs import ARRIVALS, BULK, OPEN, PEOPLE, Job, NewJob
-from gateway.store.schema import MIGRATIONS
-from gateway.store.sqlite import Sqlite, sqlite3
-from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
-
     from gateway.store.circuits import Circuit
-
-PEER = "https://peer.example"
-ENDED = ("done", "dead", "dropped", "superseded")
-
-
-def add(store: Store, lane: str, **changes: Any) -> int:
-    """Queue a job and return its number."""
-    fields: dict[str, Any] = {"peer": PEER, "due": NOW, "pool": PEOPLE, **changes}
-    store.jobs.add(fields.pop("kind", "deliver"), {"lane": lane}, lane=lane, **fields)
-    return int(store.database.value("SELECT max(id) FROM job"))
-
-
-def claim(store: Store, at: datetime = NOW, limit: int = 100, share: int = 4) -> list[Job]:
-    """Claim jobs as a worker does."""
-    return store.jobs.claim("me", at, limit, share)
-
-
-def lanes(jobs: list[Job]) -> list[str]:
-    """Return where jobs are, in order."""
-    return [job.lane for job in jobs]
-
-
-def work(store: Store, at: datetime, limit: int, share: int) -> list[str]:
-    """Claim once and finish all of it; return the peers served."""
-    taken = claim(store, at, limit, share)
-    for job in taken:
-        store.jobs.finish(job.id, at)
-    return [job.peer for job in taken]
-
-
-def state(store: Store, number: int) -> str:
-    """Return what became of a job."""
-    found = store.jobs.get(number)
-    assert found is not None
-    return found.state
+    from gateway.store.store import Store
 
 
 # Fairness
@@ -376,197 +334,6 @@ def test_whatever_happens_everything_ends(store: Store, seed: int) -> None:
     assert store.jobs.find(states=OPEN) == []
 
 
-# What a claim costs
-
-
-def _one_peer(store: Store, size: int) -> None:
-    for number in range(size):
-        add(store, f"{number}")
-
-
-def _many_peers(store: Store, size: int) -> None:
-    for number in range(size):
-        add(store, f"{number}", peer=f"https://{number}.example", due=NOW - timedelta(milliseconds=size - number))
-
-
-def _fan_out(store: Store, size: int) -> None:
-    for number in range(size):
-        add(store, f"{number}", peer=f"https://{number}.example", pool=BULK)
-
-
-def _one_lane(store: Store, size: int) -> None:
-    for _ in range(size):
-        add(store, "x")
-
-
-def _nothing_due(store: Store, size: int) -> None:
-    for number in range(size):
-        add(store, f"{number}", peer=f"https://{number % 500}.example", due=later(days=1))
-    add(store, "due")
-
-
-def _held(store: Store, size: int) -> None:
-    for number in range(size):
-        add(store, f"{number}", peer=f"https://{number % 50}.example")
-    for number in range(50):
-        store.jobs.hold(f"https://{number}.example", later(days=1))
-    add(store, "free")
-
-
-def _ended(store: Store, size: int) -> None:
-    for number in range(size):
-        store.jobs.finish(add(store, f"{number}"), NOW)
-    add(store, "left")
-
-
-def _bulk(store: Store, size: int) -> None:
-    for number in range(size):
-        add(store, f"{number}", peer=f"https://{number % 500}.example", pool=BULK)
-    add(store, "somebody")
-
-
-FILLS = (_one_peer, _many_peers, _fan_out, _one_lane, _nothing_due, _held, _ended, _bulk)
-
-
-def steps(store: Store, do: Callable[[], object]) -> int:
-    """Return how many instructions the database runs for something: a measure that no other process disturbs."""
-    counted = 0
-
-    def count() -> int:
-        nonlocal counted
-        counted += 1
-        return 0
-
-    assert isinstance(store.database, Sqlite)
-    connection = store.database._connection
-    connection.set_progress_handler(count, 1)
-    do()
-    connection.set_progress_handler(None, 1)
-    return counted
-
-
-def cost(directory: Path, fill: Callable[[Store, int], None], size: int) -> tuple[int, int]:
-    """Return what a claim of one job costs, and its end, beside so many rows."""
-    directory.mkdir()
-    store = Store(directory / FILE)
-    with store.database.transaction():
-        fill(store, size)
-    taken: list[Job] = []
-    claimed = steps(store, lambda: taken.extend(claim(store, limit=1)))
-    assert len(taken) == 1
-    ended = steps(store, lambda: store.jobs.finish(taken[0].id, NOW))
-    store.close()
-    return claimed, ended
-
-
-@pytest.mark.parametrize("fill", FILLS, ids=lambda fill: fill.__name__[1:])
-@pytest.mark.parametrize(
-    ("few", "many"), [(100, 2_000), pytest.param(1_000, 100_000, marks=pytest.mark.long)], ids=["short", "long"]
-)
-def test_a_claim_costs_the_same_whatever_is_queued(
-    tmp_path: Path, fill: Callable[[Store, int], None], few: int, many: int
-) -> None:
-    """Neither a claim nor the end of a job is dearer with many times as many rows, however they are spread."""
-    small, large = cost(tmp_path / "small", fill, few), cost(tmp_path / "large", fill, many)
-    assert large[0] <= 2 * small[0]
-    assert large[1] <= 2 * small[1]
-
-
-def test_a_lane_costs_the_same_whatever_ended_in_it(file_store: Store) -> None:
-    """A lane that was used thousands of times (an actor that sends much) takes the next job as cheaply as a new one."""
-    store = file_store
-    with store.database.transaction():
-        for _ in range(1_000):
-            store.jobs.finish(add(store, "used"), NOW)
-
-    def whole(lane: str) -> Callable[[], object]:
-        return lambda: store.jobs.finish(add(store, lane), NOW)
-
-    assert steps(store, whole("used")) <= 2 * steps(store, whole("new"))
-
-
-# A database of the version before
-
-OLD = (
-    # id, kind, lane, peer, due (seconds), attempts, state
-    (1, "deliver", "out a", "https://a.example", 0, 3, "done"),
-    (2, "deliver", "out a", "https://a.example", 500, 2, "queued"),
-    (3, "deliver", "out a", "https://a.example", 10, 0, "queued"),
-    (4, "deliver", "out b", "https://a.example", 5, 1, "leased"),
-    (5, "deliver", "out b", "https://a.example", 5, 0, "queued"),
-    (6, "settle", "in c", "c.example", 20, 0, "queued"),
-    (7, "settle", "in c", "c.example", 20, 0, "queued"),
-    (8, "forward", "on d", "https://d.example", 30, 0, "queued"),
-    (9, "address", "to e", "https://e.example", 40, 15, "queued"),
-    (10, "deliver", "out d", "https://d.example", 0, 16, "dead"),
-    (11, "deliver", "out d", "https://d.example", 60, 0, "queued"),
-    (12, "deliver", "out f", "https://d.example", 0, 0, "dropped"),
-    (13, "deliver", "out a", "https://a.example", 0, 0, "queued"),
-)
-
-
-def older(path: Path, rows: list[tuple[int, str, str, str, int, int, str]]) -> None:
-    """Make a database as the version before made it, with jobs."""
-    connection = sqlite3.connect(path)
-    MIGRATIONS.apply(sqlite_utils.Database(connection), stop_before="0004_turns")
-    connection.executemany(
-        "INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (number, kind, lane, peer, f'{{"n":{number}}}', to_ms(later(seconds=due)), attempts, state,
-             "old" if state == "leased" else None, to_ms(later(seconds=99)) if state == "leased" else None,
-             503 if attempts else None, "busy" if attempts else None, to_ms(NOW),
-             to_ms(NOW) if state in ENDED else None)
-            for number, kind, lane, peer, due, attempts, state in rows
-        ],
-    )  # fmt: skip
-    connection.commit()
-    connection.close()
-
-
-def test_an_upgrade_keeps_every_job(tmp_path: Path) -> None:
-    """What was open is open, what had ended had ended, with its payload, attempts, times and problem."""
-    older(tmp_path / FILE, list(OLD))
-    store = Store(tmp_path / FILE)
-    for number, kind, lane, peer, due, attempts, before in OLD:
-        job = store.jobs.get(number)
-        assert job is not None
-        assert (job.kind, job.lane, job.peer, job.payload, job.attempts, job.due, job.created) == (
-            kind, lane, peer, {"n": number}, attempts, later(seconds=due), NOW,
-        )  # fmt: skip
-        assert (job.status, job.problem) == ((503, "busy") if attempts else (None, None))
-        assert job.state == before if before in ENDED else job.state in ("waiting", "queued")
-    store.close()
-
-
-def test_an_upgrade_keeps_the_order(tmp_path: Path) -> None:
-    """Every open job is worked off, each lane one by one as it was queued, none before it is due, arrivals first."""
-    older(tmp_path / FILE, list(OLD))
-    store = Store(tmp_path / FILE)
-    assert [job.id for job in claim(store, later(seconds=4))] == []
-    assert [job.id for job in claim(store, later(seconds=20))] == [6, 4]
-    store.jobs.release("me")
-    order: list[int] = []
-    while jobs := claim(store, later(hours=1)):
-        assert len({job.lane for job in jobs}) == len(jobs)
-        order += [job.id for job in jobs]
-        for job in jobs:
-            store.jobs.finish(job.id, later(hours=1))
-    wanted = {lane: [row[0] for row in OLD if row[2] == lane and row[6] not in ENDED] for lane in {r[2] for r in OLD}}
-    lane_of = {row[0]: row[2] for row in OLD}
-    assert {lane: [number for number in order if lane_of[number] == lane] for lane in wanted} == wanted
-    assert order[0] == 6
-    store.close()
-
-
-def test_what_an_older_version_queued_is_overtaken_like_the_rest(tmp_path: Path) -> None:
-    """A Create queued before the upgrade never leaves when a Delete comes after; one that was tried may have left."""
-    older(tmp_path / FILE, list(OLD))
-    store = Store(tmp_path / FILE)
-    assert [store.jobs.supersede(lane, NOW)[1] for lane in ("out b", "out d", "on d")] == [True, True, False]
-    assert not [lane for lane in ("out b", "out d", "on d") for job in claim(store) if job.lane == lane]
-    store.close()
-
-
 def test_who_is_next_in_a_lane_has_a_turn_whoever_was_before(store: Store) -> None:
     """When the first job of a lane ends, the second one's peer has its turn, although it is another peer."""
     for number, peer in enumerate(("https://a.example", "https://b.example")):
@@ -582,15 +349,3 @@ def test_a_turn_that_stands_alone_is_had(store: Store) -> None:
     store.jobs.add_to_new_lanes("forward", "Create", BULK, [item], NOW)
     store.database.run("DELETE FROM turn WHERE pool = 1")
     assert [job.peer for job in claim(store)] == ["https://a.example"]
-
-
-def test_an_upgrade_takes_as_long_as_there_is_much(tmp_path: Path) -> None:
-    """Eight times as many open jobs take about eight times as long to upgrade, not sixty times."""
-    spent = []
-    for size in (2_000, 16_000):
-        path = tmp_path / str(size)
-        older(path, [(n, "deliver", f"out {n}", f"https://{n % 50}.example", n, 0, "queued") for n in range(1, size)])
-        began = time.process_time()
-        Store(path).close()
-        spent.append(time.process_time() - began)
-    assert spent[1] <= 24 * spent[0]
