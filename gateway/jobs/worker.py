@@ -68,6 +68,7 @@ class Worker:
         self._handlers = handlers
         self._owner = secrets.token_hex(8)
         self._entered = False
+        self._unsure = False  # whether something may be leased to us that nobody does: the store failed in between
         self._bell = bell
         # Who waits for a slow peer keeps no arrival waiting, nor do many answers to somebody keep posts to all waiting.
         self._hands = [
@@ -105,7 +106,10 @@ class Worker:
             self._store.presence.enter(self._owner)
 
     def _free(self) -> None:
-        """Take back what others had in hand who are gone."""
+        """Take back what others had in hand who are gone, and what we have and do not do."""
+        if self._unsure:
+            self._store.jobs.release(self._owner, keep=self._running())
+            self._unsure = False
         for owner in sorted(self._store.jobs.owners() - {self._owner}):
             if self._store.presence.is_gone(owner):
                 freed = self._store.jobs.release(owner, died=self._clock.now())
@@ -141,6 +145,7 @@ class Worker:
                 try:
                     jobs = self._claim(hands)
                 except StoreError as error:
+                    self._unsure = True
                     log().error(FAULT, where="claim", problem=str(error))
                     continue
                 begun += len(jobs)
@@ -167,8 +172,11 @@ class Worker:
 
     def _renew(self) -> None:
         """Keep what is in hand: some of it waits for others longer than a lease."""
-        held = [job for hands in self._hands for job in hands.running.values()]
-        self._store.jobs.renew(self._owner, held, self._clock.now())
+        self._store.jobs.renew(self._owner, self._running(), self._clock.now())
+
+    def _running(self) -> list[int]:
+        """Return what is being done."""
+        return [job for hands in self._hands for job in hands.running.values()]
 
     def _survives(self, where: str, work: Callable[[], None]) -> None:
         try:
@@ -223,5 +231,5 @@ class Worker:
             else:
                 self._store.jobs.finish(job.id, now, state="dead", problem=problem[:300])
         except StoreError as error:
-            # The lease runs out by itself; the job is claimed again.
+            self._unsure = True  # it is given back once the store works again; if we die, its lease runs out
             log().error(FAULT, where="postpone", job=job.id, problem=str(error))

@@ -360,9 +360,13 @@ class Jobs:
         rows = self._db.rows("SELECT DISTINCT lease_owner FROM job WHERE state = 'leased'")
         return {row["lease_owner"] for row in rows}
 
-    def release(self, owner: str, died: datetime | None = None) -> int:
-        """Give back what somebody had in hand who ends, or who died before a moment; return how much that was."""
+    def release(self, owner: str, died: datetime | None = None, keep: Iterable[int] = ()) -> int:
+        """Give back what somebody had in hand who ends, or who died before a moment; return how much that was.
+
+        Who goes on will ``keep`` what is really being done.
+        """
         self._in_hand.clear()
+        kept = dump(sorted(keep))
         with self._db.transaction():
             if self._db.shares:
                 self._turns.hold_all(
@@ -372,9 +376,10 @@ class Jobs:
                 )
             rows = self._db.rows(
                 "UPDATE job SET state = 'queued', lease_owner = NULL WHERE state = 'leased' AND lease_owner = :owner"
+                " AND id NOT IN (SELECT CAST(value.value AS BIGINT) FROM json_each(:kept) AS value)"
                 " RETURNING id, pool, peer, lane",
-                owner=owner,
-            )
+                owner=owner, kept=kept,
+            )  # fmt: skip
             self._put_back(rows if died is None else self._count_death(rows, died))
             self._db.announce()
         return len(rows)

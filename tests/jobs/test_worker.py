@@ -239,6 +239,33 @@ async def test_what_cannot_be_put_back_is_done_again(bench: Bench, monkeypatch: 
             await asyncio.sleep(0)
 
 
+async def test_what_the_store_kept_is_given_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the store works again, a job that could not be put back is done again at once; what is being done stays."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise StoreError("locked")
+
+    gate = bench.hold("slow")
+    bench.add("slow")
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store.jobs, "postpone", locked)
+        patch.setattr(bench.store.jobs, "release", locked)
+        bench.add("refused")
+        bench.worker.start()
+        async with asyncio.timeout(5):
+            while not bench.worker._unsure:
+                await asyncio.sleep(0)
+        assert bench.jobs()["refused"].state == "leased"
+    async with asyncio.timeout(5):
+        while bench.jobs()["refused"].attempts < 2:
+            await asyncio.sleep(0)
+    assert (bench.jobs()["slow"].state, bench.jobs()["slow"].attempts) == ("leased", 1)
+    gate.set()
+    await bench.until("slow")
+
+
 async def test_what_was_not_begun_was_no_try(bench: Bench) -> None:
     """A gateway that stops in the middle of beginning gives back what it did not begin as if it had not taken it."""
     most = 3 * bench.worker._hands[1].begin
