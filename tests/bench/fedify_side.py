@@ -106,8 +106,8 @@ class Neighbours:
                 given = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
                 await reader.readexactly(int(given.get("content-length", 0)))
                 writer.write(self._answer(*first.split(" ")[:2], is_signed="signature" in given))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            writer.close()  # it ends, or all of them do; asyncio would complain about one that is cancelled
 
     def _answer(self, method: str, path: str, *, is_signed: bool) -> bytes:
         if method == "POST":
