@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, urlsplit
 
 import idna
@@ -32,16 +32,19 @@ class Origin:
     scheme: str
     host: str
     port: int
+    authority: str = field(init=False, compare=False, repr=False)
+    _text: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write it down once: ``authority`` is ``host``, or ``host:port`` when the port is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        authority = host if DEFAULT_PORTS[self.scheme] == self.port else f"{host}:{self.port}"
+        object.__setattr__(self, "authority", authority)
+        object.__setattr__(self, "_text", f"{self.scheme}://{authority}")
 
     def __str__(self) -> str:
         """Return ``https://host`` or ``https://host:8443``."""
-        return f"{self.scheme}://{self.authority}"
-
-    @property
-    def authority(self) -> str:
-        """Return ``host`` or ``host:port`` when the port is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if DEFAULT_PORTS[self.scheme] == self.port else f"{host}:{self.port}"
+        return self._text
 
 
 def is_loopback(host: str) -> bool:

@@ -161,8 +161,8 @@ def sign(
     if request.method == "POST":
         added.append(("digest", digest_header(request.body)))
         covered.append("digest")
-    covered += [name for name in extra if request.lines(name)]
     whole = request.with_headers(*added)
+    covered += [name for name in extra if whole.lines(name)]
     parsed = Cavage(
         key_id=key_id, signature=b"", algorithm="rsa-sha256", covered=tuple(covered), created=None, expires=None
     )
