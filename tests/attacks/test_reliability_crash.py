@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 CASES = cases_of("crash")
 ELSEWHERE = {
-    "REL-001": "kill -9 at random times: tests/crash/test_kill.py",
+    "REL-001": "kill -9 at random times: tests/crash/test_kill_*.py",
     "REL-004": "kill -9 during a migration: with the tests of upgrades",
     "REL-006": "two on one directory: tests/crash/test_one_directory.py",
     "REL-007": "the kernel's kill is kill -9: tests/crash/test_kill_*.py; bounded memory: test_million.py",
