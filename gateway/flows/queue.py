@@ -28,8 +28,9 @@ MANY, PAUSE_EACH, MOST_PAUSE = 500, 0.01, 30.0
 def deliver_to(kit: Kit, sent: Sent, inboxes: Iterable[str], *, has_media: bool = False) -> list[str]:
     """Queue one delivery an inbox, for every peer whose decision allows it; return those inboxes.
 
-    Of many a slice is queued at a time, later, so that nobody waits until all are; then all of them are returned.
-    What is about something of which slices are left stands behind those.
+    Of many a slice is queued at a time, later, so that nobody waits until all are; then all of them are returned, to be
+    remembered as recipients of what is created or changed: who is none any more by then gets nothing. What is about
+    something of which slices are left stands behind those.
     """
     wanted = [inbox for inbox in dict.fromkeys(inboxes) if not same_origin(inbox, kit.base)]
     lane = f"spread {sent.object}"

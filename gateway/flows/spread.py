@@ -26,6 +26,8 @@ def _queue(kit: Kit, job: Job) -> None:
         kit.store.jobs.finish(job.id, kit.clock.now(), state="dropped", problem="activity-gone")
         return
     many, inboxes = int(job.payload["of"]), [str(inbox) for inbox in job.payload["inboxes"]]
+    if sent.type in ("Create", "Update"):  # whom it was withdrawn from meanwhile does not get it any more
+        inboxes = kit.store.objects.recipients_among(sent.object, inboxes)
     if many <= FEW:  # found late, maybe in a slice before
         inboxes = [inbox for inbox in inboxes if not kit.store.jobs.is_sent(sent.id, lane_of(sent, inbox))]
     taken = set(deliver_slice(kit, sent, inboxes, many, has_media=bool(job.payload["media"])))

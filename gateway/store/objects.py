@@ -359,6 +359,15 @@ class Objects:
             [{"object": object_id, "inbox": inbox} for inbox in inboxes],
         )
 
+    def recipients_among(self, object_id: str, inboxes: Iterable[str]) -> list[str]:
+        """Return those of some inboxes that an object is for."""
+        rows = self._db.rows(
+            "SELECT value.value AS inbox FROM json_each(:inboxes) AS value"
+            " WHERE EXISTS (SELECT 1 FROM recipient WHERE object = :o AND inbox = value.value)",
+            inboxes=dump(list(inboxes)), o=object_id,
+        )  # fmt: skip
+        return [row["inbox"] for row in rows]
+
     def recipients(self, object_id: str) -> list[str]:
         """Return every inbox an object was ever sent to."""
         return [r["inbox"] for r in self._db.rows("SELECT inbox FROM recipient WHERE object = :o", o=object_id)]

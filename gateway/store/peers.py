@@ -65,9 +65,8 @@ class Peers:
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
         self._met: Recent[tuple[str, int], bool] = Recent(database)
         self._learned: Recent[tuple[str, int], bool] = Recent(database)
-        self._rows: Recent[str, dict[str, Any] | None] = Recent(
-            database, found=True
-        )  # each is forgotten when more is learned
+        # Each is forgotten when more is learned.
+        self._rows: Recent[str, dict[str, Any] | None] = Recent(database, found=True)
 
     def seen(self, origin: Origin, now: datetime) -> None:
         """Note that an origin exists and was heard of now."""

@@ -1,7 +1,8 @@
 """What was read a moment ago and cannot have changed since: rows that every request asks for, kept as values.
 
-A value holds as long as nobody wrote to its tables; where none are named whoever writes says which value changed. What this connection writes is seen by its statements, what another
-process writes by the engine's word (``Database.elsewhere``), asked once in a turn of the loop.
+A value holds as long as nobody wrote to its tables; where none are named whoever writes says which value changed. What
+this connection writes is seen by its statements, what another process writes by the engine's word
+(``Database.elsewhere``), asked once in a turn of the loop and when a transaction begins.
 """
 
 from __future__ import annotations

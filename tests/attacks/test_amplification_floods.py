@@ -145,7 +145,7 @@ def _bytes_of(scene: Scene, domain: str) -> int:
     count, like = scene.kit.store.database.value, f"https://%{domain}/%"
     columns = {"arrival": ("body", "actor"), "object": ("document", "owner"), "remote_actor": ("document", "id")}
     return sum(
-        int(count(f"SELECT coalesce(sum(length({what})), 0) FROM {table} WHERE {whose} LIKE :l", l=like))  # noqa: S608
+        int(count(f"SELECT coalesce(sum(length({what})), 0) FROM {table} WHERE {whose} LIKE :l", l=like))  # noqa: S608 - names of this file
         for table, (what, whose) in columns.items()
     )
 

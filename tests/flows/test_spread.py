@@ -118,7 +118,9 @@ async def test_what_goes_to_few_stays_behind_too(world: World) -> None:
     post = await scene.post()
     sent = scene.kit.store.objects.latest_activity(scene.alice.id, "Create", post.id)
     assert sent is not None
-    assert queue.deliver_to(scene.kit, sent, ["https://zoe.example/inbox"]) == ["https://zoe.example/inbox"]
+    taken = queue.deliver_to(scene.kit, sent, ["https://zoe.example/inbox"])
+    assert taken == ["https://zoe.example/inbox"]
+    scene.kit.store.objects.remember_recipients(post.id, taken)  # as whoever sends does
     assert [job.state for job in scene.jobs("spread")] == ["queued", "waiting", "waiting", "waiting"]
     await scene.spread()
     assert scene.lanes()["https://zoe.example/inbox"] == [("Create", "queued")]
@@ -146,6 +148,20 @@ async def test_what_was_deleted_is_not_spread_further(world: World) -> None:
     begun, silent = [("Create", "superseded")], [("Delete", "queued")]
     assert scene.lanes() == {inbox(number): begun if number < 2 else silent for number in range(MANY)}
     assert [job.state for job in scene.jobs("spread")][1:3] == ["dropped", "dropped"]
+
+
+async def test_what_was_withdrawn_does_not_go_out_any_more(world: World) -> None:
+    """A post that is only for one person before its slices are queued goes to nobody else, in no version."""
+    scene = Scene(world)
+    post = await scene.post()
+    scene.world.clock.forward(seconds=2)
+    patch = {"to": ["https://p4.example/u"], "cc": [], "content": "only for you"}
+    revise.patched(scene.kit, scene.alice, post, patch, post.own_prefs)
+    await scene.spread()
+    got = {address: [verb for verb, _ in sent] for address, sent in scene.lanes().items()}
+    others = [verb for address, verbs in got.items() if "p4.example" not in address for verb in verbs]
+    assert set(others) <= {"Delete"}
+    assert "Update" in got["https://p4.example/u/inbox"]
 
 
 async def test_who_is_refused_meanwhile_is_no_recipient(world: World) -> None:
