@@ -52,8 +52,8 @@ class Claims:
         """Return how much of each peer is leased, in all pools that share its hands with this one."""
         first, last = shared(pool)
         rows = self._db.rows(
-            "SELECT value.value AS peer, (SELECT count(*) FROM job WHERE peer = value.value"
-            " AND state IN ('waiting', 'queued', 'leased') AND state = 'leased' AND pool BETWEEN :first AND :last)"
+            "SELECT value.value AS peer, (SELECT count(*) FROM job WHERE pool IN (:first, :last)"
+            " AND peer = value.value AND state = 'leased' AND finished IS NULL)"
             " AS held FROM json_each(:peers) AS value",
             peers=dump(list(peers)), first=first, last=last,
         )  # fmt: skip
@@ -63,7 +63,7 @@ class Claims:
         """Lease the first job of each peer that has one."""
         return self._db.rows(
             "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
-            " WHERE id IN (SELECT (SELECT id FROM job WHERE pool = :pool AND peer = value.value AND state = 'queued'"
+            " WHERE id IN (SELECT (SELECT id FROM job WHERE pool = :pool AND peer = value.value AND state = 'queued' AND finished IS NULL"
             " AND due <= :now ORDER BY due, id LIMIT 1) FROM json_each(:peers) AS value) RETURNING *",
             owner=owner, pool=pool, peers=dump(list(peers)), now=to_ms(now), until=to_ms(now + LEASE),
         )  # fmt: skip
@@ -72,7 +72,7 @@ class Claims:
         """Lease so many jobs of one peer at once."""
         return self._db.rows(
             "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
-            " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND due <= :now"
+            " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND finished IS NULL AND due <= :now"
             " ORDER BY due, id LIMIT :most) RETURNING *",
             owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE), most=most,
         )  # fmt: skip

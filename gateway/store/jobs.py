@@ -96,7 +96,7 @@ class Jobs:
         self._db.run_many(
             "INSERT INTO job (kind, pool, lane, peer, verb, payload, due, attempts, state, created)"
             " VALUES (:kind, :pool, :lane, :peer, :verb, :payload, :due, 0,"
-            " CASE WHEN EXISTS (SELECT 1 FROM job WHERE lane = :lane AND state IN ('waiting', 'queued', 'leased'))"
+            " CASE WHEN EXISTS (SELECT 1 FROM job WHERE lane = :lane AND finished IS NULL)"
             " THEN 'waiting' ELSE 'queued' END, :due)",
             rows,
         )
@@ -196,7 +196,7 @@ class Jobs:
             overtaken = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = due, problem = 'superseded' WHERE id = :id AND EXISTS ("
                 "SELECT 1 FROM job l WHERE l.lane = :lane AND l.id > :id AND l.verb = 'Delete'"
-                " AND l.state IN ('waiting', 'queued', 'leased')) RETURNING id",
+                " AND l.finished IS NULL) RETURNING id",
                 id=row["id"], lane=row["lane"],
             )  # fmt: skip
             if overtaken:
@@ -208,7 +208,7 @@ class Jobs:
         """Return how many jobs of a peer have not ended, counted up to ``most``."""
         return int(
             self._db.value(
-                "SELECT count(*) FROM (SELECT 1 FROM job WHERE peer = :peer AND state IN ('waiting', 'queued', 'leased')"
+                "SELECT count(*) FROM (SELECT 1 FROM job WHERE pool IN (0, 1, 2) AND peer = :peer AND finished IS NULL"
                 " LIMIT :most) held",
                 peer=peer, most=most,
             )
@@ -226,28 +226,33 @@ class Jobs:
         """End several jobs: the first of what waits in their lanes is queued, and their peers have their turns again."""
         places = [row for end in ends if (row := self._place_of(end["id"])) is not None]
         self._turns.hold_all(places)
-        self._db.run_many(
-            "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
-            " WHERE id = :id AND state IN ('waiting', 'queued', 'leased')",
-            ends,
-        )
+        now = max(end["now"] for end in ends)
+        alike: dict[tuple[str, int | None, str | None], list[int]] = {}
+        for end in ends:
+            alike.setdefault((end["state"], end["status"], end["problem"]), []).append(end["id"])
+        for (state, status, problem), ids in alike.items():
+            self._db.run(
+                "UPDATE job SET state = :state, finished = :now, status = :status, problem = :problem, lease_owner = NULL"
+                " WHERE id IN (SELECT CAST(value.value AS BIGINT) FROM json_each(:ids) AS value) AND finished IS NULL",
+                state=state, now=now, status=status, problem=problem, ids=dump(ids),
+            )  # fmt: skip
         # Most stood alone: then there is nothing to queue, and nobody whose turn comes again.
         lanes = self.lanes_held({row["lane"] for row in places})
         self._db.run_many(
             "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
-            " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting'",
+            " AND finished IS NULL) AND state = 'waiting'",
             [{"lane": lane} for lane in lanes],
         )
         peers = self._peers_held({row["peer"] for row in places})
         turns = {(row["pool"], row["peer"]) for row in places if row["peer"] in peers}
-        self._turns.settle_all(turns, max(end["now"] for end in ends))
+        self._turns.settle_all(turns, now)
         self._turns.touch_lanes(lanes)
 
     def lanes_held(self, lanes: Collection[str]) -> list[str]:
         """Return those of some lanes that still hold something."""
         rows = self._db.rows(
             "SELECT value.value AS lane FROM json_each(:lanes) AS value WHERE EXISTS (SELECT 1 FROM job"
-            " WHERE lane = value.value AND state IN ('waiting', 'queued', 'leased'))",
+            " WHERE lane = value.value AND finished IS NULL)",
             lanes=dump(sorted(lanes)),
         )
         return sorted(row["lane"] for row in rows)
@@ -256,7 +261,7 @@ class Jobs:
         """Return those of some peers for whom there still is something."""
         rows = self._db.rows(
             "SELECT value.value AS peer FROM json_each(:peers) AS value WHERE EXISTS (SELECT 1 FROM job"
-            " WHERE peer = value.value AND state IN ('waiting', 'queued', 'leased'))",
+            " WHERE pool IN (0, 1, 2) AND peer = value.value AND finished IS NULL)",
             peers=dump(sorted(peers)),
         )
         return {row["peer"] for row in rows}
@@ -270,7 +275,7 @@ class Jobs:
         """Queue the first that waits in a lane which holds nothing else."""
         for row in self._db.rows(
             "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
-            " AND state IN ('waiting', 'queued', 'leased')) AND state = 'waiting' RETURNING pool, peer, due",
+            " AND finished IS NULL) AND state = 'waiting' RETURNING pool, peer, due",
             lane=lane,
         ):
             self._turns.touch_all([row])
@@ -298,7 +303,7 @@ class Jobs:
             begun = self._db.value("SELECT 1 FROM job WHERE lane = :lane AND pool > 0 AND begun = 1 LIMIT 1", lane=lane)
             rows = self._db.rows(
                 "UPDATE job SET state = 'superseded', finished = :now, problem = 'superseded' WHERE lane = :lane"
-                " AND state IN ('waiting', 'queued', 'leased') AND state <> 'leased' AND (:verb = '' OR verb = :verb) RETURNING pool, peer, verb",
+                " AND finished IS NULL AND state <> 'leased' AND (:verb = '' OR verb = :verb) RETURNING pool, peer, verb",
                 lane=lane, now=to_ms(now), verb=verb or "",
             )  # fmt: skip
             if rows:
@@ -399,20 +404,20 @@ class Jobs:
     def sizes(self) -> list[tuple[int, str, int]]:
         """Return (pool, state, how many) of what has not ended, and of what was given up."""
         rows = self._db.rows(
-            "SELECT pool, state, count(*) AS n FROM job WHERE state IN ('waiting', 'queued', 'leased') GROUP BY pool, state"
+            "SELECT pool, state, count(*) AS n FROM job WHERE finished IS NULL GROUP BY pool, state"
         )
         rows += self._db.rows("SELECT pool, state, count(*) AS n FROM job WHERE state = 'dead' GROUP BY pool, state")
         return [(row["pool"], row["state"], int(row["n"])) for row in rows]
 
     def oldest(self) -> dict[int, datetime]:
         """Return pool -> since when its oldest job could be claimed."""
-        rows = self._db.rows("SELECT pool, min(due) AS due FROM job WHERE state = 'queued' GROUP BY pool")
+        rows = self._db.rows("SELECT pool, min(due) AS due FROM job WHERE finished IS NULL AND state = 'queued' GROUP BY pool")
         return {row["pool"]: due for row in rows if (due := from_ms(row["due"])) is not None}
 
     def outlook(self, peer: str) -> Outlook:
         """Return how things stand between us and a peer: what waits for it, when it is tried next, what it said last."""
         held = self._db.value(
-            "SELECT count(*) FROM job WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased')",
+            "SELECT count(*) FROM job WHERE pool IN (1, 2) AND peer = :peer AND finished IS NULL",
             peer=peer,
         )
         last = self._db.one(
@@ -439,7 +444,7 @@ class Jobs:
         """Return how many arrivals wait to be settled, counted up to ``most``."""
         return int(
             self._db.value(
-                "SELECT count(*) FROM (SELECT 1 FROM job WHERE pool = 0 AND state IN ('waiting', 'queued')"
+                "SELECT count(*) FROM (SELECT 1 FROM job WHERE pool = 0 AND finished IS NULL AND state <> 'leased'"
                 " LIMIT :most) held",
                 most=most,
             )
@@ -451,7 +456,7 @@ class Jobs:
             self._turns.hold(PEOPLE, peer)
             rows = self._db.rows(
                 "UPDATE job SET state = :state, finished = :now, problem = :problem, lease_owner = NULL"
-                " WHERE peer = :peer AND pool > 0 AND state IN ('waiting', 'queued', 'leased') RETURNING lane",
+                " WHERE pool IN (1, 2) AND peer = :peer AND finished IS NULL RETURNING lane",
                 peer=peer, now=to_ms(now), problem=problem, state=state,
             )  # fmt: skip
             for lane in {row["lane"] for row in rows}:

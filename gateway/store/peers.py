@@ -280,7 +280,7 @@ class Peers:
             "DELETE FROM peer WHERE last_seen < :t AND rung = 'H0'"
             " AND NOT EXISTS (SELECT 1 FROM observation o WHERE o.origin = peer.origin)"
             " AND NOT EXISTS (SELECT 1 FROM remote_actor a WHERE a.origin = peer.origin AND a.gone IS NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.peer = peer.origin)",
+            " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.pool IN (0, 1, 2) AND j.peer = peer.origin AND j.finished IS NULL)",
             t=to_ms(unseen_since),
         )  # fmt: skip
 

@@ -224,6 +224,18 @@ INSERT INTO turn SELECT pool, peer, NULL,
   FROM job WHERE state = 'waiting' GROUP BY pool, peer ON CONFLICT DO NOTHING;
 """
 
+
+_OPEN = """
+DROP INDEX job_lane;
+DROP INDEX job_ready;
+DROP INDEX job_open;
+DROP INDEX job_arrivals;
+UPDATE job SET finished = due WHERE finished IS NULL AND state NOT IN ('waiting', 'queued', 'leased');
+UPDATE job SET finished = NULL WHERE finished IS NOT NULL AND state IN ('waiting', 'queued', 'leased');
+CREATE INDEX job_lane ON job (lane, id) WHERE finished IS NULL;
+CREATE INDEX job_open ON job (pool, peer, state, due, id) WHERE finished IS NULL;
+"""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first", _FIRST),  # every table
     ("0002_clients", _CLIENTS),  # an author's own software: scoped tokens, apps, inboxes to read, collections
@@ -231,6 +243,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0004_turns", _TURNS),  # peers have turns, so that a claim costs the same however much is queued
     ("0005_seals", _SEALS),  # what goes out is sealed, so that a flipped bit is found
     ("0006_fewer_indexes", _FEWER_INDEXES),  # what a job costs is mostly what its indexes cost
+    ("0007_open", _OPEN),  # what is open is what has not finished: an index by states is written whenever a state changes
 )
 MIGRATIONS = Migrations("gateway")
 _FOR_POSTGRES = (

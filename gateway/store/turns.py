@@ -110,7 +110,7 @@ class Turns:
             "INSERT INTO turn (pool, peer, opens, next, served) SELECT j.pool, j.peer, coalesce(c.until, 0),"
             " CASE WHEN coalesce(c.until, 0) > j.due THEN c.until ELSE j.due END, 0 FROM job j"
             " LEFT JOIN circuit c ON c.origin = j.peer AND j.pool > 0"
-            " WHERE j.id = (SELECT min(id) FROM job WHERE lane = :lane AND state IN ('waiting', 'queued', 'leased'))"
+            " WHERE j.id = (SELECT min(id) FROM job WHERE lane = :lane AND finished IS NULL)"
             " AND j.state = 'queued'"
             " ON CONFLICT (pool, peer) DO UPDATE SET next = CASE WHEN turn.next <= excluded.next THEN turn.next"
             " WHEN turn.opens > excluded.next THEN turn.opens ELSE excluded.next END",
@@ -135,7 +135,7 @@ class Turns:
             "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
             " WHEN min(due) < :least AND turn.opens < :least THEN :least"
             " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
-            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued')"
+            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL)"
             " WHERE pool BETWEEN :first AND :last AND peer = :peer",
             rows,
         )
@@ -155,11 +155,11 @@ class Turns:
         ]  # fmt: skip
         self._db.run_many(
             "UPDATE turn SET served = CASE WHEN pool = :pool THEN :served ELSE served END, next = CASE WHEN :share <="
-            " (SELECT count(*) FROM job WHERE peer = turn.peer AND state IN ('waiting', 'queued', 'leased')"
-            " AND state = 'leased' AND pool BETWEEN :first AND :last) THEN NULL WHEN pool <> :pool THEN next"
+            " (SELECT count(*) FROM job WHERE pool IN (:first, :last) AND peer = turn.peer"
+            " AND state = 'leased' AND finished IS NULL) THEN NULL WHEN pool <> :pool THEN next"
             " ELSE (SELECT CASE WHEN min(due) < :least AND turn.opens < :least THEN :least"
             " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
-            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued') END"
+            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL) END"
             " WHERE pool BETWEEN :first AND :last AND peer = :peer",
             rows,
         )
@@ -183,6 +183,6 @@ class Turns:
     def prune(self) -> None:
         """Remove turns in which nobody has anything to do."""
         self._db.run(
-            "DELETE FROM turn WHERE next IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.peer = turn.peer"
-            " AND j.state IN ('waiting', 'queued', 'leased'))"
+            "DELETE FROM turn WHERE next IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.pool IN (0, 1, 2)"
+            " AND j.peer = turn.peer AND j.finished IS NULL)"
         )
