@@ -9,7 +9,7 @@ from gateway.store.database import dump, to_ms
 from gateway.store.turns import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
@@ -43,8 +43,8 @@ class Claims:
             taken += found
             more = {row["peer"] for row in found}
             room = {peer: most - 1 for peer, most in room.items() if peer in more}
-            for peer in [peer for peer, most in room.items() if most > ROUNDS]:
-                taken += self._take_all(owner, now, pool, peer, min(room.pop(peer), limit - len(taken)))
+            wide = [peer for peer, most in room.items() if most > ROUNDS]
+            taken += self._take_all(owner, now, pool, {peer: room.pop(peer) for peer in wide}, limit - len(taken))
         self._turns.passed(pool, {peer: shares[peer] for peer in free}, now)
         return sorted(taken, key=lambda row: int(row["id"])), len(free)
 
@@ -63,16 +63,27 @@ class Claims:
         """Lease the first job of each peer that has one."""
         return self._db.rows(
             "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
-            " WHERE id IN (SELECT (SELECT id FROM job WHERE pool = :pool AND peer = value.value AND state = 'queued' AND finished IS NULL"
-            " AND due <= :now ORDER BY due, id LIMIT 1) FROM json_each(:peers) AS value) RETURNING *",
+            " WHERE id IN (SELECT (SELECT id FROM job WHERE pool = :pool AND peer = value.value AND state = 'queued'"
+            " AND finished IS NULL AND due <= :now ORDER BY due, id LIMIT 1) FROM json_each(:peers) AS value) RETURNING *",
             owner=owner, pool=pool, peers=dump(list(peers)), now=to_ms(now), until=to_ms(now + LEASE),
         )  # fmt: skip
 
-    def _take_all(self, owner: str, now: datetime, pool: int, peer: str, most: int) -> list[type_row]:
-        """Lease so many jobs of one peer at once."""
+    def _take_all(self, owner: str, now: datetime, pool: int, room: Mapping[str, int], limit: int) -> list[type_row]:
+        """Lease so many jobs of each of some peers as there is ``room`` for."""
+        ids: list[int] = []
+        for peer, most in room.items():
+            ids += [
+                row["id"]
+                for row in self._db.rows(
+                    "SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND finished IS NULL"
+                    " AND due <= :now ORDER BY due, id LIMIT :most",
+                    pool=pool, peer=peer, now=to_ms(now), most=min(most, limit - len(ids)),
+                )
+            ]  # fmt: skip
+        if not ids:
+            return []
         return self._db.rows(
             "UPDATE job SET state = 'leased', lease_owner = :owner, lease_until = :until, attempts = attempts + 1, begun = 1"
-            " WHERE id IN (SELECT id FROM job WHERE pool = :pool AND peer = :peer AND state = 'queued' AND finished IS NULL AND due <= :now"
-            " ORDER BY due, id LIMIT :most) RETURNING *",
-            owner=owner, pool=pool, peer=peer, now=to_ms(now), until=to_ms(now + LEASE), most=most,
+            " WHERE id IN (SELECT CAST(value.value AS BIGINT) FROM json_each(:ids) AS value) RETURNING *",
+            owner=owner, ids=dump(ids), until=to_ms(now + LEASE),
         )  # fmt: skip

@@ -22,11 +22,14 @@ from gateway.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 type_row = dict[str, Any]
 _PARAMETER = re.compile(r"('(?:[^']|'')*')|(?<![:\w]):([a-z]\w*)")
 _NAMES = re.compile(r"(?:FROM|JOIN|INTO|UPDATE) (\w+)")
+_WITHIN = contextlib.nullcontext()  # a transaction that is begun already
 _WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
 
@@ -49,16 +52,16 @@ class Database(ABC):
         """Tell whether other writers can be in the middle of something: then rows are locked before they are judged."""
         return False
 
-    @contextlib.contextmanager
-    def transaction(self, *, alone: bool = True) -> Iterator[None]:
+    def transaction(self, *, alone: bool = True) -> AbstractContextManager[None]:
         """Run the block in one transaction, durable when it returns; roll back when it raises.
 
         Writers take turns, across all processes, so that none of two can wait for what the other one holds. Not
         ``alone`` are those that wait for nobody: what others hold they leave out.
         """
-        if self._depth:
-            yield
-            return
+        return _WITHIN if self._depth else self._transaction(alone)
+
+    @contextlib.contextmanager
+    def _transaction(self, alone: bool) -> Iterator[None]:  # noqa: FBT001 - only called above
         self._begin(alone=alone)
         self._ask_again()  # it may have waited for somebody who wrote
         self._depth = 1
@@ -101,8 +104,10 @@ class Database(ABC):
 
         What is taken back with the transaction was never written.
         """
-        self._late.setdefault(work, []).append(item)
-        self._late_tables |= frozenset(tables)
+        if (items := self._late.get(work)) is None:
+            items = self._late[work] = []
+            self._late_tables |= frozenset(tables)
+        items.append(item)
 
     def _catch_up(self) -> None:
         """Write what was left for later."""
@@ -167,7 +172,7 @@ class Database(ABC):
     def rows(self, sql: str, **values: Any) -> list[type_row]:
         """Return all rows of a query (or of RETURNING)."""
         self._note(sql)
-        return [dict(row) for row in self._fetch(sql, values)]
+        return self._fetch(sql, values)
 
     def one(self, sql: str, **values: Any) -> type_row | None:
         """Return the first row, or None."""
@@ -200,7 +205,7 @@ class Database(ABC):
         """Execute a statement for each of many values; raise StoreError as ``_run`` does."""
 
     @abstractmethod
-    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[type_row]:
         """Execute a statement and return all its rows; raise StoreError as ``_run`` does, also while they come."""
 
     @abstractmethod
@@ -219,11 +224,9 @@ class Database(ABC):
     def damage(self, *, thorough: bool = False) -> list[str]:
         """Return what a check finds; empty when all is sound. ``thorough`` compares indexes with tables, too."""
 
+    @abstractmethod
     def batches(self, table: str, size: int) -> Iterator[list[type_row]]:
         """Return all rows of a table, some at a time; meant for within a transaction."""
-        cursor = self._run(f"SELECT * FROM {table}", {})  # noqa: S608 - a name of our own schema
-        while found := cursor.fetchmany(size):
-            yield [dict(row) for row in found]
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -268,12 +271,17 @@ def check_known(applied: set[str], known: set[str]) -> None:
 
 def to_ms(moment: datetime) -> int:
     """Return milliseconds since 1970."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // _MILLISECOND
 
 
 def from_ms(value: int | None) -> datetime | None:
     """Return the moment, or None."""
-    return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+    return None if value is None else at(value)
+
+
+def at(value: int) -> datetime:
+    """Return the moment."""
+    return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def dump(value: object) -> str:

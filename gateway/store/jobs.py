@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.store.backlog import Backlog
 from gateway.store.claims import LEASE, NO_SHARE, Claims
-from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.database import at, dump, from_ms, load, to_ms
 from gateway.store.turns import POOLS, Turns
 
 if TYPE_CHECKING:
@@ -403,15 +403,15 @@ class Jobs:
 
     def sizes(self) -> list[tuple[int, str, int]]:
         """Return (pool, state, how many) of what has not ended, and of what was given up."""
-        rows = self._db.rows(
-            "SELECT pool, state, count(*) AS n FROM job WHERE finished IS NULL GROUP BY pool, state"
-        )
+        rows = self._db.rows("SELECT pool, state, count(*) AS n FROM job WHERE finished IS NULL GROUP BY pool, state")
         rows += self._db.rows("SELECT pool, state, count(*) AS n FROM job WHERE state = 'dead' GROUP BY pool, state")
         return [(row["pool"], row["state"], int(row["n"])) for row in rows]
 
     def oldest(self) -> dict[int, datetime]:
         """Return pool -> since when its oldest job could be claimed."""
-        rows = self._db.rows("SELECT pool, min(due) AS due FROM job WHERE finished IS NULL AND state = 'queued' GROUP BY pool")
+        rows = self._db.rows(
+            "SELECT pool, min(due) AS due FROM job WHERE finished IS NULL AND state = 'queued' GROUP BY pool"
+        )
         return {row["pool"]: due for row in rows if (due := from_ms(row["due"])) is not None}
 
     def outlook(self, peer: str) -> Outlook:
@@ -478,6 +478,8 @@ class Jobs:
 
 
 def _job(row: type_row) -> Job:
-    times: dict[str, Any] = {name: from_ms(row[name]) for name in ("due", "created", "finished")}
-    names = ("id", "kind", "pool", "lane", "peer", "verb", "attempts", "state", "status", "problem")
-    return Job(**{name: row[name] for name in names}, **times, payload=load(row["payload"]))
+    return Job(
+        id=row["id"], kind=row["kind"], pool=row["pool"], lane=row["lane"], peer=row["peer"], verb=row["verb"],
+        payload=load(row["payload"]), due=at(row["due"]), attempts=row["attempts"], state=row["state"], status=row["status"],
+        problem=row["problem"], created=at(row["created"]), finished=from_ms(row["finished"]),
+    )  # fmt: skip

@@ -230,10 +230,16 @@ DROP INDEX job_lane;
 DROP INDEX job_ready;
 DROP INDEX job_open;
 DROP INDEX job_arrivals;
+DROP INDEX job_said;
+DROP INDEX job_delivery;
 UPDATE job SET finished = due WHERE finished IS NULL AND state NOT IN ('waiting', 'queued', 'leased');
 UPDATE job SET finished = NULL WHERE finished IS NOT NULL AND state IN ('waiting', 'queued', 'leased');
+UPDATE job SET lane = 'out ' || substr(lane, 6 + length(json_extract(payload, '$.inbox'))) || ' '
+  || json_extract(payload, '$.inbox') WHERE kind = 'deliver'
+  AND substr(lane, 1, 5 + length(json_extract(payload, '$.inbox'))) = 'out ' || json_extract(payload, '$.inbox') || ' ';
 CREATE INDEX job_lane ON job (lane, id) WHERE finished IS NULL;
 CREATE INDEX job_open ON job (pool, peer, state, due, id) WHERE finished IS NULL;
+CREATE INDEX job_delivery ON job (lane) WHERE pool > 0;
 """
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -243,7 +249,10 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0004_turns", _TURNS),  # peers have turns, so that a claim costs the same however much is queued
     ("0005_seals", _SEALS),  # what goes out is sealed, so that a flipped bit is found
     ("0006_fewer_indexes", _FEWER_INDEXES),  # what a job costs is mostly what its indexes cost
-    ("0007_open", _OPEN),  # what is open is what has not finished: an index by states is written whenever a state changes
+    (
+        "0007_open",
+        _OPEN,
+    ),  # what is open is what has not finished: an index by states is written whenever a state changes
 )
 MIGRATIONS = Migrations("gateway")
 _FOR_POSTGRES = (

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from gateway.store.database import type_row
+
 BUSY_MS = 5_000
 PAGE_SIZE = 8192
 SAFE_VERSION = (3, 51, 3)
@@ -133,12 +135,19 @@ class Sqlite(Database):
     def _run_many(self, sql: str, many: Sequence[Mapping[str, Any]]) -> None:
         self._told(self._connection.executemany, sql, many)
 
-    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
-        found: list[Any] = self._told(self._all_of, sql, values)
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[type_row]:
+        found: list[type_row] = self._told(self._all_of, sql, values)
         return found
 
-    def _all_of(self, sql: str, values: Mapping[str, Any]) -> Any:
-        return self._connection.execute(sql, values).fetchall()
+    def _all_of(self, sql: str, values: Mapping[str, Any]) -> list[type_row]:
+        cursor = self._connection.execute(sql, values)
+        return _by_name(cursor, cursor.fetchall())
+
+    def batches(self, table: str, size: int) -> Iterator[list[type_row]]:
+        """Return all rows of a table, some at a time; meant for within a transaction."""
+        cursor = self._run(f"SELECT * FROM {table}", {})  # noqa: S608 - a name of our own schema
+        while found := cursor.fetchmany(size):
+            yield _by_name(cursor, found)
 
     def _told(self, work: Callable[[str, Any], Any], sql: str, values: Any) -> Any:
         """Do something with the connection, alone where that is needed, and tell what fails as ours."""
@@ -213,9 +222,8 @@ class Sqlite(Database):
 
 
 def connect(path: Path) -> Any:
-    """Return a connection as all of ours are: WAL, every commit synced, rows by name."""
+    """Return a connection as all of ours are: WAL, every commit synced."""
     connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
     for pragma in (
         f"page_size={PAGE_SIZE}",
         "journal_mode=WAL",
@@ -226,6 +234,14 @@ def connect(path: Path) -> Any:
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _by_name(cursor: Any, rows: list[tuple[Any, ...]]) -> list[type_row]:
+    """Return rows as dictionaries: made at once, for a third of what the driver's own kind of row costs to become one."""
+    if not rows:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _is_safe() -> bool:
