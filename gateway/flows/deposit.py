@@ -45,7 +45,7 @@ def put(kit: Kit, account: str, activity: str, actor: str) -> None:
 def owner_of_inbox(kit: Kit, url: str) -> str | None:
     """Return whose personal inbox an address is; None for the shared one."""
     account = url.partition("?")[0].removesuffix("/inbox")
-    return account if lives_here(kit, account) else None
+    return account if account != kit.base and lives_here(kit, account) else None
 
 
 def _readers(kit: Kit, row: ArrivalRow, activity: Activity) -> list[str]:

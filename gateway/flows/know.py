@@ -25,7 +25,7 @@ def know(
     local = account is not None and account.deleted is None and account.kind != "Application"
     sender = relations.actor(activity.actor)
     addressed = {a for a in activity.audience if same_origin(a, kit.base)}
-    undone = relations.undone_of([activity.id, activity.object_id], activity.actor)
+    undone = relations.undone_of(activity.actor, activity.id, activity.object_id)
     replied = next(iter(ids_of(activity.object.get("inReplyTo"))), None) if activity.object is not None else None
     return fx.Known(
         now=kit.clock.now(),

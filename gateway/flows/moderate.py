@@ -58,7 +58,7 @@ def enforce(kit: Kit, origin: Origin, event: str) -> Decision:
     """Return the decision about a peer; audit and raise Refused when it is refused."""
     decision = decision_about(kit, origin)
     if decision.refuses:
-        line = kit.store.peers.audit(kit.clock.now(), event, origin.host, decision.reason.value, str(origin))
+        line = kit.store.peers.audited(kit.clock.now(), event, origin.host, decision.reason.value, str(origin))
         raise refused(kit, origin, decision, f"audit-{line}")
     return decision
 

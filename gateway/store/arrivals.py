@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.store.database import dump, from_ms, load, to_ms
+from gateway.store.recent import Recent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +35,8 @@ class Arrivals:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        # Those that were read as not settled and are not settled since.
+        self._open: Recent[tuple[str, str], bool] = Recent(database, exact=True)
 
     def keep(self, arrival: ArrivalRow) -> bool:
         """Keep an arrival; False when its actor sent this id already."""
@@ -53,12 +56,17 @@ class Arrivals:
             return None
         times: dict[str, Any] = {name: from_ms(row[name]) for name in ("received", "settled")}
         headers = [(name, value) for name, value in load(row["headers"])]
+        if row["settled"] is None:
+            self._open.get((arrival_id, actor), lambda: True)
         return ArrivalRow(
             **{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])}
         )
 
     def hold(self, arrival_id: str, actor: str) -> bool:
         """Let nobody else settle an arrival until the transaction ends; tell whether nobody has."""
+        return self._open.get((arrival_id, actor), lambda: self._hold(arrival_id, actor))
+
+    def _hold(self, arrival_id: str, actor: str) -> bool:
         row = self._db.one(
             "SELECT settled FROM arrival WHERE id = :id AND actor = :actor FOR UPDATE", id=arrival_id, actor=actor
         )
@@ -66,10 +74,15 @@ class Arrivals:
 
     def settle(self, arrival_id: str, actor: str, outcome: str, now: datetime) -> None:
         """Note what an arrival did."""
-        self._db.run(
-            "UPDATE arrival SET settled = :now, outcome = :outcome WHERE id = :id AND actor = :actor",
-            id=arrival_id, actor=actor, outcome=outcome, now=to_ms(now),
-        )  # fmt: skip
+        self._open.drop((arrival_id, actor))
+        row = {"id": arrival_id, "actor": actor, "outcome": outcome, "now": to_ms(now)}
+        with self._db.transaction():
+            self._db.later(self._settle_all, row, "arrival")
+
+    def _settle_all(self, rows: list[dict[str, Any]]) -> None:
+        self._db.run_many(
+            "UPDATE arrival SET settled = :now, outcome = :outcome WHERE id = :id AND actor = :actor", rows
+        )
 
     def prune(self, *, bytes_before: datetime, ids_before: datetime) -> int:
         """Remove the bytes of settled arrivals older than their retention, and ids older still."""

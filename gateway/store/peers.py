@@ -60,6 +60,7 @@ class Peers:
         self._db = database
         self._rungs: Recent[str, dict[str, Rung]] = Recent(database)
         self._observed: Recent[str, frozenset[str]] = Recent(database, "observation")
+        self._audited = 0  # lines since the oldest were removed
         self._rules: Recent[str, list[Rule]] = Recent(database, "rule")
         self._rules_about: Recent[str, list[Rule]] = Recent(database, "rule")
         self._observations: Recent[str, list[Observation]] = Recent(database, "observation")
@@ -284,16 +285,29 @@ class Peers:
             t=to_ms(unseen_since),
         )  # fmt: skip
 
-    def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> int:
-        """Write one bounded audit line and return its number; only the newest ten thousand are kept."""
-        row = self._db.rows(
+    def audit(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> None:
+        """Write one bounded audit line; only the newest ten thousand are kept."""
+        line = _audit_line(now, event, host, reason, detail)
+        with self._db.transaction():
+            self._db.later(self._audit_all, line, "audit")
+
+    def _audit_all(self, lines: list[dict[str, Any]]) -> None:
+        self._db.run_many(
+            "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail)", lines
+        )
+        self._audited += len(lines)
+        if self._audited >= AUDIT_PRUNED:
+            self._audited = 0
+            self._db.run("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - :kept", kept=MAX_AUDIT)
+
+    def audited(self, now: datetime, event: str, host: str, reason: str, detail: str = "") -> int:
+        """Write one audit line and return its number."""
+        written = self._db.one(
             "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail) RETURNING id",
-            at=to_ms(now), event=event, host=host[:255], reason=reason[:80], detail=detail[:300],
-        )  # fmt: skip
-        number = int(row[0]["id"])
-        if not number % AUDIT_PRUNED:
-            self._db.run("DELETE FROM audit WHERE id <= :last", last=number - MAX_AUDIT)
-        return number
+            **_audit_line(now, event, host, reason, detail),
+        )
+        self._audited += 1
+        return int(written["id"]) if written is not None else 0
 
     def audit_lines(self, host: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest audit lines."""
@@ -302,3 +316,7 @@ class Peers:
             h=host,
             limit=limit,
         )
+
+
+def _audit_line(now: datetime, event: str, host: str, reason: str, detail: str) -> dict[str, Any]:
+    return {"at": to_ms(now), "event": event, "host": host[:255], "reason": reason[:80], "detail": detail[:300]}

@@ -10,7 +10,7 @@ from gateway.store.database import dump, from_ms, load, to_ms
 from gateway.store.recent import Recent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
@@ -331,14 +331,13 @@ class Relations:
 
     def is_undone(self, thing: str, actor: str) -> bool:
         """Tell whether ``actor`` took an activity or object of theirs back; a neighbour's word does not count."""
-        return bool(self.undone_of([thing], actor))
+        return bool(self.undone_of(actor, thing))
 
-    def undone_of(self, things: Sequence[str], actor: str) -> set[str]:
-        """Return which of some activities or objects ``actor`` took back."""
+    def undone_of(self, actor: str, thing: str, other: str = "") -> set[str]:
+        """Return which of one or two activities or objects ``actor`` took back."""
         rows = self._db.rows(
-            "SELECT activity FROM undone WHERE activity IN (SELECT value.value FROM json_each(:things) AS value)"
-            " AND actor = :actor",
-            things=dump(things), actor=actor,
+            "SELECT activity FROM undone WHERE activity IN (:thing, :other) AND actor = :actor",
+            thing=thing, other=other or thing, actor=actor,
         )  # fmt: skip
         return {row["activity"] for row in rows}
 
