@@ -82,7 +82,7 @@ class Worker:
         """Begin to work; what a process had in hand that died is given back."""
         self._enter()
         self._survives("free", self._free)
-        self._store.presence.listen(self._bell.set)
+        self._store.presence.listen(self._heard)
         self._loop = asyncio.create_task(self._work())
 
     async def stop(self, grace: float = GRACE_SECONDS) -> None:
@@ -98,6 +98,11 @@ class Worker:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         self._store.jobs.release(self._owner)
+
+    def _heard(self) -> None:
+        """Look for what another process queued."""
+        self._store.jobs.news()
+        self._bell.set()
 
     def _enter(self) -> None:
         """Say once that we live: what we claim is ours as long as we do."""
@@ -164,7 +169,7 @@ class Worker:
             task.add_done_callback(functools.partial(self._done, hands, late))
             if not (number + 1) % hands.begin:
                 try:
-                    await asyncio.sleep(0)
+                    await self._store.together.give_way()
                 except asyncio.CancelledError:
                     left = [job.id for job in jobs[number + 1 :]]
                     self._survives("stop", functools.partial(self._store.jobs.not_begun, left))

@@ -52,17 +52,18 @@ class Database(ABC):
         """Tell whether other writers can be in the middle of something: then rows are locked before they are judged."""
         return False
 
-    def transaction(self, *, alone: bool = True) -> AbstractContextManager[None]:
+    def transaction(self, *, alone: bool = True, lasting: bool = True) -> AbstractContextManager[None]:
         """Run the block in one transaction, durable when it returns; roll back when it raises.
 
         Writers take turns, across all processes, so that none of two can wait for what the other one holds. Not
-        ``alone`` are those that wait for nobody: what others hold they leave out.
+        ``alone`` are those that wait for nobody: what others hold they leave out. What is not ``lasting`` may be gone
+        after a power cut, as if it had never been: then it costs no sync.
         """
-        return _WITHIN if self._depth else self._transaction(alone)
+        return _WITHIN if self._depth else self._transaction(alone=alone, lasting=lasting)
 
     @contextlib.contextmanager
-    def _transaction(self, alone: bool) -> Iterator[None]:  # noqa: FBT001 - only called above
-        self._begin(alone=alone)
+    def _transaction(self, *, alone: bool, lasting: bool) -> Iterator[None]:
+        self._begin(alone=alone, lasting=lasting)
         self._ask_again()  # it may have waited for somebody who wrote
         self._depth = 1
         try:
@@ -185,7 +186,7 @@ class Database(ABC):
         return next(iter(row.values())) if row else None
 
     @abstractmethod
-    def _begin(self, *, alone: bool) -> None:
+    def _begin(self, *, alone: bool, lasting: bool) -> None:
         """Begin a transaction that may write; raise StoreError when that cannot be."""
 
     @abstractmethod

@@ -7,6 +7,7 @@ a lease, and end as ``done``, ``dead``, ``dropped`` or ``superseded``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from gateway.store.backlog import Backlog
@@ -16,12 +17,12 @@ from gateway.store.turns import POOLS, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime
 
     from gateway.store.database import Database, type_row
 
 OPEN = ("waiting", "queued", "leased")
 OUTGOING = ("deliver", "spread")  # one delivery; many that are still to be queued, some at a time
+NEVER = datetime.min.replace(tzinfo=UTC)
 MAX_DEATHS = 3  # of processes that had nothing but this in hand
 ARRIVALS, PEOPLE, BULK = POOLS
 
@@ -75,6 +76,7 @@ class Jobs:
         self.backlog = Backlog(lambda _, most: self.arrivals_waiting(most))
         self._turns = Turns(database)
         self._claims = Claims(database, self._turns)
+        self._freed = NEVER, NEVER  # from when until when no lease runs out
         self._in_hand: dict[int, type_row] = {}  # the pool, peer and lane of what this process claimed
 
     def add(
@@ -157,12 +159,15 @@ class Jobs:
         was not there lately, one. What is for nobody (no peer) is not shared.
         """
         taken: list[Job] = []
-        if self._db.shares:
+        if not self._freed[0] <= now < self._freed[1]:
             with self._db.transaction():
                 self._free(now)
-        with self._db.transaction(alone=False):
-            if not self._db.shares:
-                self._free(now)
+            self._freed = now, min(self._leases_end() or now + LEASE, now + LEASE)
+        pools = [pool for pool in pools if self._turns.may_be_due(pool, now)]
+        if not pools:
+            return []
+        # What is claimed and forgotten is claimed again.
+        with self._db.transaction(alone=False, lasting=False):
             for pool in pools:
                 while len(taken) < limit:
                     turns = self._turns.due(pool, now, limit - len(taken))
@@ -174,6 +179,10 @@ class Jobs:
                     if not passed:
                         break  # others are at it
         return taken
+
+    def news(self) -> None:
+        """Look again whether there is something to claim: another process says so."""
+        self._turns.news()
 
     def _free(self, now: datetime) -> None:
         """Queue what a process held that is gone: its lease ran out."""
@@ -189,6 +198,10 @@ class Jobs:
             now=to_ms(now),
         )
         self._put_back(self._count_death(rows, now), now)
+
+    def _leases_end(self) -> datetime | None:
+        """Return when the first lease runs out that there is; each that comes later takes its whole time from then."""
+        return from_ms(self._db.value("SELECT min(lease_until) FROM job WHERE state = 'leased'"))
 
     def _put_back(self, rows: Sequence[type_row], now: datetime | None = None) -> None:
         """Let what was in hand have its turn again; what a Delete behind it overtakes does not go out again."""

@@ -110,8 +110,9 @@ class Postgres(Database):
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_MIGRATING,))
 
-    def _begin(self, *, alone: bool) -> None:
-        self._run(_BEGIN_ALONE if alone else "BEGIN", {})
+    def _begin(self, *, alone: bool, lasting: bool) -> None:
+        begin = _BEGIN_ALONE if alone else "BEGIN"
+        self._run(begin if lasting else f"{begin}; SET LOCAL synchronous_commit TO off", {})
 
     def _commit(self) -> None:
         try:

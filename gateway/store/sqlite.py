@@ -49,6 +49,7 @@ class Sqlite(Database):
         self.path = path
         self._writer: _WriterLock | None = None
         self._checkpoints: _Checkpoints | None = None
+        self._is_lax = False  # whether the transaction that is open need not last
         try:
             # Made by us, so that the files beside it (-wal, -shm) are as closed as it is.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -92,12 +93,15 @@ class Sqlite(Database):
         finally:
             self._writer.give()
 
-    def _begin(self, *, alone: bool) -> None:
+    def _begin(self, *, alone: bool, lasting: bool) -> None:
         del alone  # there is one writer anyway
         self._check_place()
         if self._writer is not None:
             self._writer.take()
         try:
+            if not lasting:
+                self._is_lax = True
+                self._connection.execute("PRAGMA synchronous=NORMAL")
             self._named(self._connection.execute, "BEGIN IMMEDIATE", {})
         except BaseException:
             self._end()
@@ -126,6 +130,9 @@ class Sqlite(Database):
         self._end()
 
     def _end(self) -> None:
+        if self._is_lax:
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._is_lax = False
         if self._writer is not None:
             self._writer.give()
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from gateway.store.database import dump, from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gateway.store.database import Database, type_row
 
 # Who waits: an arrival to be settled; somebody for one answer; many for the same post. In this order.
 ARRIVALS, PEOPLE, BULK = POOLS = (0, 1, 2)
+NEVER = 2**62  # ms
 
 
 def shared(pool: int) -> tuple[int, int]:
@@ -37,6 +38,10 @@ class Turns:
         self._db = database
         # Grows with every turn: of those due at the same time, who waited longest is first.
         self._served = time.time_ns()
+        self._changes = dict.fromkeys(POOLS, 0)  # that this connection made
+        self._idle: dict[
+            int, tuple[tuple[int, ...], int]
+        ] = {}  # pool -> when nobody's turn was, until when (ms) it is none
 
     def hold(self, pool: int, peer: str) -> None:
         """Let no other process change what waits for a peer until the transaction ends: its lanes and turns go together."""
@@ -82,12 +87,34 @@ class Turns:
 
     def due(self, pool: int, now: datetime, limit: int) -> list[type_row]:
         """Return whose turn it is, who waited longest first; ``troubled`` is set for who was not there lately."""
-        return self._db.rows(
+        found = self._db.rows(
             "SELECT t.peer, c.origin AS troubled FROM turn t LEFT JOIN circuit c ON c.origin = t.peer"
             " AND c.mending > 0 AND t.pool > 0 WHERE t.pool = :pool AND t.next <= :now"
             " ORDER BY t.next, t.served LIMIT :limit",
             pool=pool, now=to_ms(now), limit=limit,
         )  # fmt: skip
+        if not found:
+            following = self._db.value(
+                "SELECT min(next) FROM turn WHERE pool = :pool AND next > :now", pool=pool, now=to_ms(now)
+            )
+            self._idle[pool] = self._state(pool), NEVER if following is None else int(following)
+        return found
+
+    def may_be_due(self, pool: int, now: datetime) -> bool:
+        """Tell whether it may be anybody's turn, without asking the database: not when nothing changed since it said no."""
+        state, until = self._idle.get(pool, ((), 0))
+        return to_ms(now) >= until or state != self._state(pool)
+
+    def news(self) -> None:
+        """Ask the database again: another process has changed something."""
+        self._idle.clear()
+
+    def _state(self, pool: int) -> tuple[int, ...]:
+        return *self._db.version(()), self._changes[pool]
+
+    def _change(self, pools: Iterable[int]) -> None:
+        for pool in pools:
+            self._changes[pool] += 1
 
     def touch_all(self, rows: Iterable[type_row]) -> None:
         """Let turns come no later than something is due (``pool``, ``peer`` and ``due`` of each), unless a circuit is open."""
@@ -95,6 +122,7 @@ class Turns:
         for row in rows:
             key = row["pool"], row["peer"]
             first[key] = min(row["due"], first.get(key, row["due"]))
+        self._change({pool for pool, _ in first})
         self._db.run_many(
             "INSERT INTO turn (pool, peer, opens, next, served) SELECT :pool, :peer, opens,"
             " CASE WHEN opens > :due THEN opens ELSE :due END, 0 FROM (SELECT coalesce(max(until), 0) AS opens"
@@ -104,8 +132,9 @@ class Turns:
             [{"pool": pool, "peer": peer, "due": due} for (pool, peer), due in sorted(first.items())],
         )
 
-    def touch_lanes(self, lanes: Iterable[str]) -> None:
+    def touch_lanes(self, lanes: Collection[str]) -> None:
         """Let the turn come of whoever the first in each of some lanes is for: not always whom the one before was for."""
+        self._change(POOLS if lanes else ())
         self._db.run_many(
             "INSERT INTO turn (pool, peer, opens, next, served) SELECT j.pool, j.peer, coalesce(c.until, 0),"
             " CASE WHEN coalesce(c.until, 0) > j.due THEN c.until ELSE j.due END, 0 FROM job j"
@@ -127,6 +156,7 @@ class Turns:
         Each of ``peers`` is a pool and a peer, and stands for the turns that share the peer's hands with that pool.
         """
         sharing = sorted({(*shared(pool), peer) for pool, peer in peers})
+        self._change({pool for first, last, _ in sharing for pool in range(first, last + 1)})
         rows = [
             {"first": first, "last": last, "peer": peer, "least": least, "served": self._next_served()}
             for first, last, peer in sharing
@@ -146,6 +176,7 @@ class Turns:
         ``peers`` says how much of each may be in hand: who has that has no turn until something of it ends.
         """
         first, last = shared(pool)
+        self._change(range(first, last + 1))
         rows = [
             {
                 "pool": pool, "peer": peer, "first": first, "last": last, "share": share, "least": to_ms(now),

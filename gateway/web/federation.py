@@ -41,7 +41,8 @@ async def inbox(request: Request) -> Response:
     kit, started = kit_of(request), time.perf_counter()
     line = log().bind(client=client_address(request), path=request.scope["path"])
     try:
-        received = await _take(request)
+        with kit.store.together.urgent():
+            received = await _take(request)
     except GatewayError as error:
         metrics.arrived(error.status, time.perf_counter() - started)
         line.info(ARRIVAL, answer=error.status, outcome=error.reason, problem=str(error), ms=_since(started))

@@ -67,6 +67,41 @@ def test_what_is_for_nobody_waits_for_nobody(store: Store) -> None:
     assert len(store.jobs.claim("me", NOW, 100, 4)) == ROUNDS + 2
 
 
+def test_what_is_known_to_be_idle_is_not_asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it was nobody's turn and nothing has happened since a claim asks nothing, until something is due."""
+    store.jobs.add("deliver", {}, lane="later", peer="a", due=NOW + timedelta(hours=1))
+    assert store.jobs.claim("me", NOW, 100) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(store.database, "_begin", lambda **_: pytest.fail("asked"))
+        assert store.jobs.claim("me", NOW + timedelta(seconds=100), 100) == []
+    assert peers_of(store.jobs.claim("me", NOW + timedelta(hours=1), 100)) == ["a"]
+
+
+@pytest.mark.parametrize("what", ["added", "added elsewhere", "freed", "taken back"])
+def test_whatever_happens_to_what_was_idle_is_seen(store: Store, where: Path | str, what: str) -> None:
+    """A claim finds what came after one that found nothing, from here or from elsewhere, and who is free again."""
+    add(store, "held", 1)
+    store.jobs.hold("held", NOW + timedelta(hours=1))
+    assert store.jobs.claim("me", NOW, 100) == []
+    match what:
+        case "added":
+            add(store, "a", 1, BULK)
+        case "freed":
+            store.jobs.hold("held", None)
+        case "taken back":
+            with suppress(ZeroDivisionError), store.transaction():
+                store.jobs.drop_for_peer("held", NOW, "x")
+                assert store.jobs.claim("me", NOW + timedelta(hours=2), 100) == []
+                raise ZeroDivisionError
+            store.jobs.hold("held", None)
+        case _:
+            with closing(Store(where)) as other:
+                add(other, "a", 1)
+            if store.database.shares:
+                store.jobs.news()  # as whoever listens says
+    assert peers_of(store.jobs.claim("me", NOW, 100)) == ["a" if "add" in what else "held"]
+
+
 class Anything:
     """Two processes on one database do whatever can be done to jobs, at random."""
 

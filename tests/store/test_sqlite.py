@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,17 @@ def keys(store: Store) -> list[str]:
 def test_the_engine_is_set_up_for_durability(store: Store, pragma: str, value: object) -> None:
     """Every commit reaches the disk (FULL) through a write-ahead log, in pages of eight kibibytes."""
     assert store.database.value(f"PRAGMA {pragma}") == value
+
+
+def test_only_what_need_not_last_is_not_synced(store: Store) -> None:
+    """A transaction that need not last is committed without a sync; the next one has it again."""
+    for fails in (False, True):
+        with contextlib.suppress(ZeroDivisionError), store.database.transaction(lasting=False):
+            assert store.database.value("PRAGMA synchronous") == 1
+            put(store, f"{fails}")
+            assert not fails or 1 / 0
+        assert store.database.value("PRAGMA synchronous") == 2
+    assert keys(store) == ["False"]
 
 
 def test_a_commit_that_fails_is_a_store_error(store: Store) -> None:

@@ -154,3 +154,47 @@ async def test_a_patient_failure_is_its_own(store: Store) -> None:
     )
     assert [type(one) for one in found] == [str, ZeroDivisionError]
     assert keys(store) == {"k1"}
+
+
+async def passing(store: Store, turns: int) -> None:
+    """Be urgent for some turns of the loop."""
+    with store.together.urgent():
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("urgent", "before"), [(2, True), (50, False)])
+async def test_the_patient_give_way_for_a_while(store: Store, urgent: int, *, before: bool) -> None:
+    """A patient piece waits until what is urgent is over, and no longer than its turns."""
+    order: list[str] = []
+
+    async def noted(what: str, turns: int) -> None:
+        await (passing(store, turns) if what == "urgent" else turned(store, "k", 0))
+        order.append(what)
+
+    await asyncio.gather(noted("urgent", urgent), noted("patient", 0))
+    assert order == (["urgent", "patient"] if before else ["patient", "urgent"])
+
+
+async def test_who_gives_way_gives_some_turns(store: Store) -> None:
+    """Giving way is one turn of the loop when nothing is urgent, and as many as a request takes when something is."""
+    loop = asyncio.get_running_loop()
+
+    async def turns_given() -> int:
+        seen = 0
+        is_over = False
+
+        def count() -> None:
+            nonlocal seen
+            seen += 1
+            if not is_over:
+                loop.call_soon(count)
+
+        loop.call_soon(count)
+        await store.together.give_way()
+        is_over = True
+        return seen
+
+    assert await turns_given() == 1
+    with store.together.urgent():
+        assert await turns_given() == module.TURNS
