@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import re
@@ -16,12 +17,17 @@ _ENTRY = re.compile(r"[ \t]*([A-Za-z0-9_-]+)=([A-Za-z0-9+/=]+)[ \t]*", re.ASCII)
 
 def digest_header(body: bytes) -> str:
     """Return the value of ``Digest`` in the one spelling that every server takes."""
-    return f"SHA-256={base64.b64encode(hashlib.sha256(body).digest()).decode()}"
+    return f"SHA-256={_sha256(body)}"
 
 
 def content_digest_header(body: bytes) -> str:
     """Return the value of ``Content-Digest``."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return f"sha-256=:{_sha256(body)}:"
+
+
+@functools.lru_cache(maxsize=64)  # one body goes to many inboxes
+def _sha256(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 def check_digest(lines: list[str], body: bytes) -> str | None:

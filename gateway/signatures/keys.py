@@ -36,6 +36,7 @@ RSA_PREFIX = b"\x85\x24"  # varint of multicodec 0x1205
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PEM = re.compile(r"\s*-----BEGIN (PUBLIC KEY|RSA PUBLIC KEY)-----[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 _P25519 = 2**255 - 19
+_PKCS1, _SHA256 = padding.PKCS1v15(), hashes.SHA256()
 # The y coordinates of the eight points of small order, with and without the sign bit, and their
 # non-canonical twins. Source: https://eprint.iacr.org/2020/1244 table 1.
 _SMALL_ORDER_Y = frozenset(
@@ -95,7 +96,7 @@ class PrivateKey:
         """Return the signature: RSASSA-PKCS1-v1_5 with SHA-256, or Ed25519."""
         if isinstance(self.key, ed25519.Ed25519PrivateKey):
             return self.key.sign(message)
-        return self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+        return self.key.sign(message, _PKCS1, _SHA256)
 
     @property
     def public(self) -> PublicKey:
@@ -206,7 +207,7 @@ def _checked_ed25519(raw: bytes) -> PublicKey:
 
 def _rsa_pkcs1(digest: hashes.HashAlgorithm) -> Callable[..., None]:
     def check(key: rsa.RSAPublicKey, signature: bytes, message: bytes) -> None:
-        key.verify(signature, message, padding.PKCS1v15(), digest)
+        key.verify(signature, message, _PKCS1, digest)
 
     return check
 

@@ -54,4 +54,9 @@ def from_http_date(value: str | None) -> datetime | None:
 
 def http_date(moment: datetime) -> str:
     """Return ``Sun, 22 Nov 2026 13:38:54 GMT``."""
+    return _second_as_text(moment.replace(microsecond=0))
+
+
+@functools.lru_cache(maxsize=64)  # many requests are signed within a second
+def _second_as_text(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC), usegmt=True)
