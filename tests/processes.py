@@ -106,6 +106,7 @@ class Served:
     host: str = "localhost"
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    launch: str = LAUNCH
 
     @property
     def base(self) -> str:
@@ -137,7 +138,7 @@ class Served:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self.stderr_path.open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-c", LAUNCH, str(os.getpid()), *arguments],
+                [sys.executable, "-c", self.launch, str(os.getpid()), *arguments],
                 env={**kept, "PYTHONPATH": str(CHECKOUT), **self.environment(**changes)},
                 cwd=self.data.parent,
                 stdin=subprocess.DEVNULL,

@@ -39,20 +39,21 @@ COLLECTIONS = ("outbox", "followers", "following", "featured")
 async def inbox(request: Request) -> Response:
     """Take an activity: 202 when it is durable."""
     kit, started = kit_of(request), time.perf_counter()
-    line = log().bind(client=client_address(request), path=request.scope["path"])
+    line: dict[str, object] = {"client": client_address(request), "path": request.scope["path"]}
     try:
         with kit.store.together.urgent():
             received = await _take(request)
     except GatewayError as error:
         metrics.arrived(error.status, time.perf_counter() - started)
-        line.info(ARRIVAL, answer=error.status, outcome=error.reason, problem=str(error), ms=_since(started))
+        line |= {"answer": error.status, "outcome": error.reason, "problem": str(error), "ms": _since(started)}
+        log().info(ARRIVAL, **line)
         if error.status < 500:  # noqa: PLR2004 - RFC 9110
             reason, told = error.reason, str(error)
             await kit.store.together(lambda: kit.store.peers.audit(kit.clock.now(), ARRIVAL, "", reason, told))
         raise
-    facts = {"activity": received.activity, "type": received.type, "peer": received.peer, "scheme": received.scheme}
     metrics.arrived(202, time.perf_counter() - started)
-    line.info(ARRIVAL, answer=202, outcome=received.outcome, ms=_since(started), **facts)
+    line |= {"answer": 202, "outcome": received.outcome, "ms": _since(started), "activity": received.activity}
+    log().info(ARRIVAL, type=received.type, peer=received.peer, scheme=received.scheme, **line)
     return Response(status_code=202)
 
 

@@ -61,7 +61,7 @@ def goals(found: Mapping[str, float]) -> list[Goal]:
     for grown in (name for name in found if name.startswith("growth")):
         add(grown, 1.5, 0.0, grown, at_most=True)
     for name, wanted, ours, theirs in (
-        ("inbox, of Fedify's", 10.0, "inbox until settled, a process of its own", "Fedify: receive, keys known"),
+        ("inbox, of Fedify's", 10.0, "inbox: durable before 202, a process of its own", "Fedify: receive, keys known"),
         ("sending, of Fedify's immediate", 4.0, "fan-out: kept connections", "Fedify: send, immediate"),
         ("sending, of Fedify's queue", 6.0, "fan-out: kept connections", "Fedify: send, queue"),
     ):

@@ -145,6 +145,7 @@ def one_round(folder: Path, *, quick: bool) -> dict[str, float]:
         f"growth: inbox, {many:,} arrivals and actors of none": crowded
         / found["inbox: durable before 202, known actors"],
     }
+    found["inbox: durable before 202, a process of its own"] = served.accepted(folder / "accepted", count)
     found |= served.whole(folder / "served", count)
     found |= on_postgres(folder / "postgres", count)
     found |= _fedify(count)

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.fedify_side import ACTORS, actors_served, signed_requests
 from bench.load import send_all, waits_when_paced
-from processes import Served, eventually, free_port
+from processes import LAUNCH, Served, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +26,20 @@ UNLIMITED = {"GATEWAY_LIMIT_NETWORK": "0", "GATEWAY_LIMIT_PEER": "0", "GATEWAY_L
              "GATEWAY_LOG_LEVEL": "warning"}  # fmt: skip
 LOADED = 0.7  # of what it can do, while the waits are measured
 PROBES = 1_500
+# It answers 202 as always; what came is settled another time. That is what others' inboxes do before they answer, too.
+SETTLES_NOTHING = f"""
+from gateway.flows import inbound
+from gateway.jobs.worker import Worker
+inbound.MAX_WAITING_OF_ONE = 1_000_000
+Worker.start, Worker.alive = lambda _: None, True
+{LAUNCH}"""
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Served]:
+def running(folder: Path, launch: str = LAUNCH) -> Iterator[Served]:
     """Run a gateway with one account."""
-    gateway = Served(data=folder / "gw", port=free_port(), settings=dict(UNLIMITED))
+    host = "127.0.0.1"  # not a name that those who send have, too
+    gateway = Served(data=folder / "gw", port=free_port(), host=host, settings=dict(UNLIMITED), launch=launch)
     gateway.cli("account", "create", "alice")
     try:
         gateway.start()
@@ -58,6 +66,18 @@ def settled(gateway: Served, count: int) -> None:
     """Wait until so many arrivals are settled."""
     query = "SELECT count(*) AS n FROM arrival WHERE settled IS NOT NULL"
     eventually(lambda: gateway.rows(query)[0]["n"] >= count, "all is settled", seconds=180)
+
+
+def accepted(folder: Path, count: int) -> float:
+    """Return the CPU microseconds of an activity, over a socket, until it is durable and answered; known actors."""
+    with actors_served() as neighbours, running(folder, SETTLES_NOTHING) as gateway:
+        address = f"http://127.0.0.1:{gateway.port}"
+        send_all(address, signed_requests(neighbours, ACTORS, origin=gateway.base), at_once=6)
+        send_all(address, signed_requests(neighbours, ACTORS, origin=gateway.base, first=ACTORS))  # now all are known
+        more = signed_requests(neighbours, count, origin=gateway.base, first=2 * ACTORS)
+        before = cpu(gateway)
+        send_all(address, more)
+        return (cpu(gateway) - before) / count
 
 
 def whole(folder: Path, count: int) -> dict[str, float]:
