@@ -102,11 +102,8 @@ def _pause(inboxes: int) -> timedelta:
 
 
 def lane_of(sent: Sent, inbox: str) -> str:
-    """Return the lane in which an activity goes to an inbox: what is about one object keeps its order.
-
-    What one post goes to stands together, so that it is queued into few pages.
-    """
-    return f"out {sent.object} {inbox}"
+    """Return the lane in which an activity goes to an inbox: what is about one object keeps its order."""
+    return f"out {inbox} {sent.object}"
 
 
 def deliver_here(kit: Kit, sent: Sent, accounts: Iterable[str]) -> None:

@@ -35,6 +35,7 @@ LATE_SECONDS, LATE = 3.0, 1_600  # what takes longer needs a hand no more, but f
 SHARE_SETTLING, SHARE = PATIENT // HEAVY, 4  # for one peer: as many arrivals as one commit takes; deliveries
 POISON = 3  # tries of what meets a defect of ours; then it is set aside with its reason, and can be tried by hand
 POLL_SECONDS = 0.5  # the command line adds rows from another process
+BEHIND = timedelta(seconds=0.5)  # since the first of what is claimed was due
 RENEW_SECONDS = 30.0
 LOOK_SECONDS = 2.0  # for processes that are gone
 GRACE_SECONDS = 1.5
@@ -161,7 +162,8 @@ class Worker:
                 await asyncio.sleep(0)
 
     async def _begin(self, hands: _Hands, jobs: list[Job]) -> None:
-        """Begin with some jobs, a few in each turn of the loop."""
+        """Begin with some jobs, a few in each turn of the loop; who is behind gives way to nobody."""
+        is_behind = bool(jobs) and self._clock.now() - jobs[0].due > BEHIND
         for number, job in enumerate(jobs):
             task = asyncio.create_task(self._one(job))
             hands.running[task] = job.id
@@ -169,7 +171,7 @@ class Worker:
             task.add_done_callback(functools.partial(self._done, hands, late))
             if not (number + 1) % hands.begin:
                 try:
-                    await self._store.together.give_way()
+                    await (asyncio.sleep(0) if is_behind else self._store.together.give_way())
                 except asyncio.CancelledError:
                     left = [job.id for job in jobs[number + 1 :]]
                     self._survives("stop", functools.partial(self._store.jobs.not_begun, left))

@@ -36,7 +36,7 @@ class Arrivals:
     def __init__(self, database: Database) -> None:
         self._db = database
         # Those that were read as not settled and are not settled since.
-        self._open: Recent[tuple[str, str], bool] = Recent(database, exact=True)
+        self._open: Recent[tuple[str, str], bool | None] = Recent(database, exact=True, found=True)
 
     def keep(self, arrival: ArrivalRow) -> bool:
         """Keep an arrival; False when its actor sent this id already."""
@@ -51,26 +51,27 @@ class Arrivals:
 
     def get(self, arrival_id: str, actor: str) -> ArrivalRow | None:
         """Return an arrival by activity id and actor: ids are deduplicated among one actor's own."""
+        as_of = self._db.moment()
         row = self._db.one("SELECT * FROM arrival WHERE id = :id AND actor = :actor", id=arrival_id, actor=actor)
         if row is None:
             return None
         times: dict[str, Any] = {name: from_ms(row[name]) for name in ("received", "settled")}
         headers = [(name, value) for name, value in load(row["headers"])]
         if row["settled"] is None:
-            self._open.get((arrival_id, actor), lambda: True)
+            self._open.put((arrival_id, actor), value=True, as_of=as_of)
         return ArrivalRow(
             **{**row, **times, "body": bytes(row["body"]), "headers": headers, "verdict": load(row["verdict"])}
         )
 
     def hold(self, arrival_id: str, actor: str) -> bool:
         """Let nobody else settle an arrival until the transaction ends; tell whether nobody has."""
-        return self._open.get((arrival_id, actor), lambda: self._hold(arrival_id, actor))
+        return bool(self._open.get((arrival_id, actor), lambda: self._hold(arrival_id, actor)))
 
-    def _hold(self, arrival_id: str, actor: str) -> bool:
+    def _hold(self, arrival_id: str, actor: str) -> bool | None:
         row = self._db.one(
             "SELECT settled FROM arrival WHERE id = :id AND actor = :actor FOR UPDATE", id=arrival_id, actor=actor
         )
-        return row is not None and row["settled"] is None
+        return True if row is not None and row["settled"] is None else None
 
     def settle(self, arrival_id: str, actor: str, outcome: str, now: datetime) -> None:
         """Note what an arrival did."""

@@ -166,8 +166,8 @@ class Jobs:
         pools = [pool for pool in pools if self._turns.may_be_due(pool, now)]
         if not pools:
             return []
-        # What is claimed and forgotten is claimed again.
-        with self._db.transaction(alone=False, lasting=False):
+        # What arrived and is claimed and forgotten is claimed again; that something may have left is never forgotten.
+        with self._db.transaction(alone=False, lasting=any(pool != ARRIVALS for pool in pools)):
             for pool in pools:
                 while len(taken) < limit:
                     turns = self._turns.due(pool, now, limit - len(taken))
@@ -241,7 +241,7 @@ class Jobs:
         self._turns.hold_all(places)
         now = max(end["now"] for end in ends)
         alike: dict[tuple[str, int | None, str | None], list[int]] = {}
-        for end in ends:
+        for end in {end["id"]: end for end in reversed(ends)}.values():  # of several ends the first one counts
             alike.setdefault((end["state"], end["status"], end["problem"]), []).append(end["id"])
         for (state, status, problem), ids in alike.items():
             self._db.run(

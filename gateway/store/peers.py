@@ -295,7 +295,11 @@ class Peers:
         self._db.run_many(
             "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail)", lines
         )
-        self._audited += len(lines)
+        self._count_audited(len(lines))
+
+    def _count_audited(self, lines: int) -> None:
+        """Remove the oldest lines after so many new ones."""
+        self._audited += lines
         if self._audited >= AUDIT_PRUNED:
             self._audited = 0
             self._db.run("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - :kept", kept=MAX_AUDIT)
@@ -306,7 +310,7 @@ class Peers:
             "INSERT INTO audit (at, event, host, reason, detail) VALUES (:at, :event, :host, :reason, :detail) RETURNING id",
             **_audit_line(now, event, host, reason, detail),
         )
-        self._audited += 1
+        self._count_audited(1)
         return int(written["id"]) if written is not None else 0
 
     def audit_lines(self, host: str | None = None, limit: int = 50) -> list[dict[str, Any]]:

@@ -104,6 +104,7 @@ class Postgres(Database):
             for name, script in STEPS:
                 if name not in applied:
                     with connection.transaction():
+                        connection.execute("SET LOCAL statement_timeout = 0")
                         for statement in statements_for_postgres(script):
                             connection.execute(statement.encode())
                         connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", (name,))
@@ -112,7 +113,11 @@ class Postgres(Database):
 
     def _begin(self, *, alone: bool, lasting: bool) -> None:
         begin = _BEGIN_ALONE if alone else "BEGIN"
-        self._run(begin if lasting else f"{begin}; SET LOCAL synchronous_commit TO off", {})
+        try:
+            self._run(begin if lasting else f"{begin}; SET LOCAL synchronous_commit TO off", {})
+        except BaseException:
+            self._rollback()  # it may have begun, and waited too long for its turn
+            raise
 
     def _commit(self) -> None:
         try:

@@ -48,18 +48,30 @@ class Recent(Generic[Key, Value]):
         """Return what is known of ``key``, read again when that may have changed."""
         if self._always:
             return read()
+        self._look()
+        try:
+            return self._known[key]
+        except KeyError:
+            value = read()
+        if value is not None or not self._only_found:
+            self._keep(key, value)
+        return value
+
+    def put(self, key: Key, value: Value, as_of: int) -> None:
+        """Remember what was read beside, unless something may have changed since that moment (``Database.moment``)."""
+        self._look()
+        if not self._always and self._moment == as_of:
+            self._keep(key, value)
+
+    def _look(self) -> None:
+        """Forget everything when one of the tables may have changed."""
         if (moment := self._db.moment()) != self._moment:
             self._moment = moment
             if (version := self._db.version(self._tables)) != self._version:
                 self._known.clear()
                 self._version = version
-        try:
-            return self._known[key]
-        except KeyError:
-            value = read()
-        if value is None and self._only_found:
-            return value
+
+    def _keep(self, key: Key, value: Value) -> None:
         self._known[key] = value
         if len(self._known) > self._cap:
             self._known.popitem(last=False)
-        return value

@@ -231,15 +231,10 @@ DROP INDEX job_ready;
 DROP INDEX job_open;
 DROP INDEX job_arrivals;
 DROP INDEX job_said;
-DROP INDEX job_delivery;
 UPDATE job SET finished = due WHERE finished IS NULL AND state NOT IN ('waiting', 'queued', 'leased');
 UPDATE job SET finished = NULL WHERE finished IS NOT NULL AND state IN ('waiting', 'queued', 'leased');
-UPDATE job SET lane = 'out ' || substr(lane, 6 + length(json_extract(payload, '$.inbox'))) || ' '
-  || json_extract(payload, '$.inbox') WHERE kind = 'deliver'
-  AND substr(lane, 1, 5 + length(json_extract(payload, '$.inbox'))) = 'out ' || json_extract(payload, '$.inbox') || ' ';
 CREATE INDEX job_lane ON job (lane, id) WHERE finished IS NULL;
 CREATE INDEX job_open ON job (pool, peer, state, due, id) WHERE finished IS NULL;
-CREATE INDEX job_delivery ON job (lane) WHERE pool > 0;
 """
 
 STEPS: tuple[tuple[str, str], ...] = (

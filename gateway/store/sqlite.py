@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 BUSY_MS = 5_000
 PAGE_SIZE = 8192
 SAFE_VERSION = (3, 51, 3)
-CHECKPOINT_PAGES = 1_000  # in the WAL; then what it holds goes into the file
+CHECKPOINT_PAGES = 1_000  # in the WAL; then what it holds goes into the file, once few pages are written in a look
+QUIET_PAGES = 50
+MOST_PAGES = 6_000  # then it goes there whoever writes, and the WAL begins anew
 WAL_LIMIT_BYTES = 64 * 1024 * 1024  # what a reader kept from being emptied is cut to this afterwards
 LOOK_SECONDS = 0.25
 PAGES = 256  # of one step of a copy
@@ -96,12 +98,13 @@ class Sqlite(Database):
     def _begin(self, *, alone: bool, lasting: bool) -> None:
         del alone  # there is one writer anyway
         self._check_place()
+        if self._checkpoints is not None and self._checkpoints.is_long:
+            self._checkpoints.is_long = False
+            self._named(self._connection.execute, "PRAGMA wal_checkpoint(PASSIVE)", {})
         if self._writer is not None:
             self._writer.take()
         try:
-            if not lasting:
-                self._is_lax = True
-                self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._sync(lax=not lasting)
             self._named(self._connection.execute, "BEGIN IMMEDIATE", {})
         except BaseException:
             self._end()
@@ -130,11 +133,18 @@ class Sqlite(Database):
         self._end()
 
     def _end(self) -> None:
-        if self._is_lax:
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._is_lax = False
-        if self._writer is not None:
-            self._writer.give()
+        try:
+            with contextlib.suppress(StoreError):  # whoever writes next tries again
+                self._sync(lax=False)
+        finally:
+            if self._writer is not None:
+                self._writer.give()
+
+    def _sync(self, *, lax: bool) -> None:
+        """Let commits be synced, or, lax, only put in order."""
+        if lax is not self._is_lax:
+            self._named(self._connection.execute, f"PRAGMA synchronous={'NORMAL' if lax else 'FULL'}", {})
+            self._is_lax = lax
 
     def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
         return self._told(self._connection.execute, sql, values)
@@ -158,6 +168,8 @@ class Sqlite(Database):
 
     def _told(self, work: Callable[[str, Any], Any], sql: str, values: Any) -> Any:
         """Do something with the connection, alone where that is needed, and tell what fails as ours."""
+        if not self._depth:
+            self._sync(lax=False)
         if self._writer is not None and not self._depth:
             with self._alone():
                 return self._named(work, sql, values)
@@ -282,23 +294,30 @@ class _WriterLock:
 
 
 class _Checkpoints:
-    """A thread that moves what the WAL holds into the file when it has grown, with a connection of its own."""
+    """A thread that moves what the WAL holds into the file when it has grown, with a connection of its own.
+
+    While it does the disk is busy, and who commits waits longer: so it is done when few write, if that comes in time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stop = threading.Event()
         self.made = threading.Event()  # that there was one
+        self.is_long = False  # whether the writer should move the little that came since, so that the WAL begins anew
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
+        before = 0
         with contextlib.closing(connect(self._path)) as connection:
             while not self._stop.wait(LOOK_SECONDS):
                 with contextlib.suppress(sqlite3.Error):
                     _, in_log, in_file = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
-                    if in_log - in_file > CHECKPOINT_PAGES:
+                    is_quiet, before = abs(in_log - before) < QUIET_PAGES, in_log
+                    if in_log > MOST_PAGES or (is_quiet and in_log - in_file > CHECKPOINT_PAGES):
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                         self.made.set()
+                        self.is_long = in_log > MOST_PAGES
 
     def close(self) -> None:
         self._stop.set()

@@ -27,7 +27,7 @@ End = tuple[asyncio.Future[Any], Any, Exception | None]
 TRIES = 5  # of a transaction that other processes are in the way of
 MOST = 500  # pieces of one transaction: the first of them waits for the last
 LIGHT, HEAVY = 1, 8  # how much work a piece is that nobody waits for
-PATIENT = 64  # of that in one transaction: nothing else happens meanwhile
+PATIENT = 96  # of that in one transaction: nothing else happens meanwhile
 TURNS = 4  # of the loop that the patient give way: a request takes about as many
 
 

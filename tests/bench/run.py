@@ -127,10 +127,11 @@ def one_round(folder: Path, *, quick: bool) -> dict[str, float]:
     count = 400 if quick else 2_000
     peer, note = asyncio.run(_prepared(folder / "parts"))
     found = parts(peer, note)
-    new, known = asyncio.run(inbox.costs(folder / "inbox", count))
-    found["inbox: durable before 202, actors met first (keys fetched)"] = new
-    found["inbox: durable before 202, known actors"] = known
-    found["inbox: the same, one at a time"] = asyncio.run(inbox.costs(folder / "single", count // 4, at_once=1))[1]
+    alone = asyncio.run(inbox.costs(folder / "inbox", count))
+    found["inbox: durable before 202, actors met first (keys fetched)"] = alone.new
+    found["inbox: durable before 202, actors read from the table"] = alone.read
+    found["inbox: durable before 202, known actors"] = alone.known
+    found["inbox: the same, one at a time"] = asyncio.run(inbox.costs(folder / "single", count // 4, at_once=1)).known
     first, kept = fan_out(folder / "http")
     found |= {"fan-out: new connections": first.whole, "fan-out: kept connections": kept.whole,
               "fan-out: of it queueing": kept.queued}  # fmt: skip
@@ -138,12 +139,11 @@ def one_round(folder: Path, *, quick: bool) -> dict[str, float]:
     found |= {"fan-out: new TLS connections": first.whole, "fan-out: kept TLS connections": kept.whole}
     found["queue: add, claim, finish"] = queue(folder / "queue", count, FEW)
     many = 20_000 if quick else 1_000_000
-    crowded = asyncio.run(inbox.costs(folder / "crowded", count, beside=many))[1]
+    crowded = asyncio.run(inbox.costs(folder / "crowded", count, beside=many))
     found |= {
         f"growth: queue, {many:,} others of {FEW:,}": queue(folder / "beside", count, many)
         / found["queue: add, claim, finish"],
-        f"growth: inbox, {many:,} arrivals and actors of none": crowded
-        / found["inbox: durable before 202, known actors"],
+        f"growth: inbox, {many:,} arrivals and actors of none": crowded.read / alone.read,
     }
     found["inbox: durable before 202, a process of its own"] = served.accepted(folder / "accepted", count)
     found |= served.whole(folder / "served", count)
@@ -195,7 +195,7 @@ def main() -> None:
     sys.stdout.write(report.table(found))
     missed = [goal.name for goal in report.goals(found) if not goal.holds]
     if given.gate and missed:
-        sys.exit(f"below {report.GATE:.0%} of the goal: {', '.join(missed)}")
+        sys.exit(f"below {report.GATE:.0%} of the goal, or of what was reached: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

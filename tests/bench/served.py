@@ -26,7 +26,8 @@ UNLIMITED = {"GATEWAY_LIMIT_NETWORK": "0", "GATEWAY_LIMIT_PEER": "0", "GATEWAY_L
              "GATEWAY_LOG_LEVEL": "warning"}  # fmt: skip
 LOADED = 0.7  # of what it can do, while the waits are measured
 PROBES = 1_500
-# It answers 202 as always; what came is settled another time. That is what others' inboxes do before they answer, too.
+# It answers 202 as always, what came is on disk, and nothing is settled: the work that is another process's, with more
+# than one, or later.
 SETTLES_NOTHING = f"""
 from gateway.flows import inbound
 from gateway.jobs.worker import Worker

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.store.arrivals import ArrivalRow
-from gateway.store.jobs import ARRIVALS
+from gateway.store.jobs import ARRIVALS, PEOPLE
+from gateway.store.sqlite import Sqlite
 from gateway.store.store import FILE, Store
 
 ROUNDS = 60
@@ -61,10 +62,19 @@ async def work(store: Store, acknowledged: int, chance: random.Random) -> None:
         await store.together(lambda: settled(store, job, name))
         os.write(acknowledged, f"settled {name}\n".encode())
 
+    async def deliver(lane: str) -> None:
+        """Let something leave that is claimed: from then on its peer may have it."""
+        await store.together(lambda: store.jobs.add("deliver", {}, lane=lane, peer=BASE, due=NOW, verb="Create"))
+        for job in store.jobs.claim("somebody", NOW, 1, pools=(PEOPLE,)):
+            os.write(acknowledged, f"left {job.lane}\n".encode())
+            if chance.random() < 0.5:  # the others are never answered
+                store.jobs.finish(job.id, NOW)
+
     for turn in range(ROUNDS):
         first = turn * AT_ONCE
         await asyncio.gather(*(keep(first + one) for one in range(chance.randint(1, AT_ONCE))))
-        jobs = store.jobs.claim("somebody", NOW, chance.randint(0, AT_ONCE))
+        await deliver(f"out {turn}")
+        jobs = store.jobs.claim("somebody", NOW, chance.randint(0, AT_ONCE), pools=(ARRIVALS,))
         await asyncio.gather(*(settle(job.id, job.payload["arrival"]) for job in jobs))
 
 
@@ -73,6 +83,7 @@ def main() -> None:
     directory, synchronous, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     store = Store(directory / FILE)
     if synchronous != "as it is":
+        Sqlite._sync = lambda *_, **__: None  # type: ignore[method-assign]  # it stays so
         store.database.run(f"PRAGMA synchronous={synchronous}")
     store.database.rows(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
     acknowledged = os.open(directory / ACKNOWLEDGED, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)

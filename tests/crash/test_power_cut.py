@@ -102,12 +102,13 @@ def wrong(path: Path, acknowledged: list[str]) -> list[str]:
         if damage:
             return damage
         rows = {row["id"]: row for row in store.database.rows("SELECT id, body, headers, settled FROM arrival")}
-        jobs = {row["lane"]: row["state"] for row in store.database.rows("SELECT lane, state FROM job")}
+        jobs = {row["lane"]: row["state"] for row in store.database.rows("SELECT lane, state FROM job WHERE pool = 0")}
+        begun = {row["lane"] for row in store.database.rows("SELECT lane FROM job WHERE pool > 0 AND begun = 1")}
     except StoreError as error:
         return [f"cannot be read: {error}"]
     finally:
         store.close()
-    lost = [line for line in acknowledged if line and not is_there(line, rows, jobs)]
+    lost = [line for line in acknowledged if line and not is_there(line, rows, jobs, begun)]
     half = [f"half there: {name}" for name in rows.keys() ^ jobs.keys()]
     half += [
         f"half settled: {name}" for name, row in rows.items() if (jobs.get(name) == "done") != bool(row["settled"])
@@ -118,9 +119,11 @@ def wrong(path: Path, acknowledged: list[str]) -> list[str]:
     return [*(f"lost: {line}" for line in lost), *half]
 
 
-def is_there(line: str, rows: dict[str, dict[str, object]], jobs: dict[str, str]) -> bool:
-    """Tell whether what a line acknowledges is in the store."""
+def is_there(line: str, rows: dict[str, dict[str, object]], jobs: dict[str, str], begun: set[str]) -> bool:
+    """Tell whether what a line acknowledges is in the store; of what left, that it may have."""
     what, _, name = line.partition(" ")
+    if what == "left":
+        return name in begun
     if what == "settled":
         return name in rows and rows[name]["settled"] is not None and jobs.get(name) == "done"
     return name in rows and name in jobs

@@ -15,6 +15,7 @@ from gateway.store.together import HEAVY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from peers.plain import PlainPeer
     from world import World
@@ -45,6 +46,10 @@ class Twice:
         except TakenBack:
             self._between()
         return await self._together(work, patient=patient)
+
+    def urgent(self) -> AbstractContextManager[None]:
+        """Be as urgent as ever."""
+        return self._together.urgent()
 
 
 def twice(kit: Kit, patch: pytest.MonkeyPatch, between: Callable[[], object] = lambda: None) -> None:

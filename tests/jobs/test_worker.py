@@ -282,6 +282,29 @@ async def test_what_was_not_begun_was_no_try(bench: Bench) -> None:
     assert [job.state for job in bench.jobs().values()] == ["queued"] * most
 
 
+@pytest.mark.parametrize(("late", "gives_way"), [(0.4, True), (0.6, False)])
+async def test_who_is_behind_gives_way_to_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, late: float, *, gives_way: bool
+) -> None:
+    """What is urgent comes before jobs that are due, but for those that have been due for more than half a second."""
+    given: list[bool] = []
+    give_way = bench.store.together.give_way
+
+    async def noted() -> None:
+        given.append(True)
+        await give_way()
+
+    monkeypatch.setattr(bench.store.together, "give_way", noted)
+    names = [f"{number}" for number in range(bench.worker._hands[1].begin)]
+    for name in names:
+        bench.add(name)
+    bench.clock.forward(seconds=late)
+    bench.worker.start()
+    await bench.until(*names)
+    await bench.worker.stop()
+    assert bool(given) is gives_way
+
+
 async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is locked for a moment does not end the loop."""
     monkeypatch.setattr(module, "POLL_SECONDS", 0.001)

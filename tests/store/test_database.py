@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store.rows import APPLIED
 
+from gateway.errors import StoreError
 from gateway.store.database import dump, from_ms, load, to_ms
 from gateway.store.store import Store
 
@@ -201,3 +202,19 @@ def test_what_looks_like_a_parameter_in_a_text_is_text(store: Store) -> None:
         "SELECT '{\"a\":false, \"it''s\":b}' AS text, CAST(:what AS TEXT) AS what", what=":false"
     )
     assert row == {"text": '{"a":false, "it\'s":b}', "what": ":false"}
+
+
+def test_whoever_waits_too_long_for_a_turn_can_write_later(where: Path | str) -> None:
+    """A transaction that could not begin, because another process held its turn, leaves the connection as it was."""
+    if not isinstance(where, str):
+        pytest.skip("SQLite's turn is test_sqlite's")
+    holder, waiter = Store(where), Store(f"{where}?options=-c%20lock_timeout%3D50ms")
+    with holder.transaction():
+        put(holder, "a")
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                succeeds(waiter, lambda: put(waiter, "b"))
+    succeeds(waiter, lambda: put(waiter, "c"))
+    assert keys(waiter) == ["a", "c"]
+    holder.close()
+    waiter.close()

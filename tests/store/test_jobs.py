@@ -88,6 +88,19 @@ def test_an_ended_job_lets_its_lane_go_on(store: Store, state: str) -> None:
     assert claim(store) == [second]
 
 
+def test_the_first_end_of_a_job_counts(store: Store) -> None:
+    """Of several ends in one transaction each job has its first, whatever the others' are."""
+    numbers = [add(store, lane) for lane in "ab"]
+    claim(store)
+    with store.transaction():
+        store.jobs.finish(numbers[0], NOW, status=202)
+        store.jobs.finish(numbers[1], NOW, state="dead", problem="no")
+        store.jobs.finish(numbers[1], NOW, status=202)
+    assert [(job(store, n).state, job(store, n).status, job(store, n).problem) for n in numbers] == [
+        ("done", 202, None), ("dead", None, "no"),
+    ]  # fmt: skip
+
+
 def test_a_lease_that_ran_out_is_claimed_again(store: Store) -> None:
     """What a dead process held is free after the lease, and not a moment before."""
     number = add(store)

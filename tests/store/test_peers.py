@@ -136,6 +136,15 @@ def test_audit_lines_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) 
     assert len(store.peers.audit_lines()) == 4
 
 
+def test_an_audit_line_has_a_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is refused is told the number of their line, and such lines are bounded, too."""
+    monkeypatch.setattr(peers, "MAX_AUDIT", 3)
+    monkeypatch.setattr(peers, "AUDIT_PRUNED", 2)
+    numbers = [store.peers.audited(NOW, "fetch", "h", f"r{number}") for number in range(6)]
+    lines = store.peers.audit_lines()
+    assert {line["id"]: line["reason"] for line in lines} == {numbers[n]: f"r{n}" for n in (3, 4, 5)}
+
+
 def test_origins_that_only_passed_by_are_forgotten(store: Store) -> None:
     """Long unseen and of no account goes; who has an actor, an observation, a rung, or was seen lately stays."""
     names = ("passing", "lately", "actor", "observed", "pledged")

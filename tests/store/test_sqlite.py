@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -49,6 +49,41 @@ def test_only_what_need_not_last_is_not_synced(store: Store) -> None:
             assert not fails or 1 / 0
         assert store.database.value("PRAGMA synchronous") == 2
     assert keys(store) == ["False"]
+
+
+class Failing:
+    """A connection of which one statement fails, once."""
+
+    def __init__(self, connection: Any, fails: str) -> None:
+        self._connection, self._fails = connection, fails
+
+    def execute(self, sql: str, *values: object) -> Any:
+        if sql == self._fails:
+            self._fails = ""
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the connection for everything else."""
+        return getattr(self._connection, name)
+
+
+def test_what_lasts_is_synced_whatever_failed_before(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the engine could not be told to sync again after a transaction that need not last, the next one tells it."""
+    connection = store.database._connection  # type: ignore[attr-defined]
+    for last in (store.transaction, contextlib.nullcontext):
+        monkeypatch.setattr(store.database, "_connection", Failing(connection, "PRAGMA synchronous=FULL"))
+        with store.database.transaction(lasting=False):
+            pass
+        assert store.database.value("PRAGMA synchronous") in (1, 2)
+        with last():
+            put(store, f"{last}")
+            assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    monkeypatch.setattr(store.database, "_connection", Failing(connection, "PRAGMA synchronous=NORMAL"))
+    with pytest.raises(StoreError), store.database.transaction(lasting=False):
+        pass
+    with store.database.transaction(lasting=False):
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 1
 
 
 def test_a_commit_that_fails_is_a_store_error(store: Store) -> None:
@@ -185,6 +220,23 @@ def test_checkpoints_are_made_beside(tmp_path: Path) -> None:
         store.database.run("INSERT INTO meta VALUES (hex(randomblob(20)), hex(zeroblob(300000)))")
     thread.made.wait(10)
     assert thread.made.is_set()
+    store.close()
+
+
+def test_the_log_begins_anew_while_somebody_writes_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits that never pause do not keep the log from being emptied: it stays within a few times its bound."""
+    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(sqlite, "MOST_PAGES", 100)
+    store = Store(tmp_path / FILE)
+    store.checkpoint_beside()
+    most = 0
+    for number in range(3_000):
+        with store.transaction():
+            put(store, f"{number:05}{'x' * 2_000}")
+        most = max(most, store.database.log_bytes())
+    assert 100 * PAGE_SIZE < most < 20 * 100 * PAGE_SIZE
     store.close()
 
 

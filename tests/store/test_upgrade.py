@@ -10,7 +10,7 @@ from store.rows import ALICE, APPLIED, NOW, account
 
 from gateway.flows.grant import SCOPES
 from gateway.store.database import dump, to_ms
-from gateway.store.schema import MIGRATIONS, STEPS, statements, statements_for_postgres
+from gateway.store.schema import MIGRATIONS
 from gateway.store.sqlite import sqlite3
 from gateway.store.store import FILE, Store
 
@@ -79,28 +79,3 @@ def test_an_upgraded_database_is_opened_again(upgraded: Store, tmp_path: Path) -
     assert again.database.applied() == APPLIED
     assert again.inboxes.size(ALICE) == 1
     again.close()
-
-
-LANES = (
-    # the lane of before and after, kind, payload
-    ("out https://a.example/inbox https://gw.example/posts/1", "out https://gw.example/posts/1 https://a.example/inbox",
-     "deliver", {"inbox": "https://a.example/inbox"}),
-    ("out https://a.example/inbox2 https://gw.example/posts/1", "out https://gw.example/posts/1 https://a.example/inbox2",
-     "deliver", {"inbox": "https://a.example/inbox2"}),
-    ("out b", "out b", "deliver", {"n": 1}),
-    ("in https://a.example/users/bob", "in https://a.example/users/bob", "settle", {"arrival": "1"}),
-    ("spread https://gw.example/posts/1", "spread https://gw.example/posts/1", "spread",
-     {"inboxes": ["https://a.example/inbox"]}),
-)  # fmt: skip
-
-
-def test_what_was_queued_before_keeps_its_place(store: Store) -> None:
-    """What an older version queued for an inbox stands in the lane where the next thing about its object will."""
-    for before, _, kind, payload in LANES:
-        store.jobs.add(kind, payload, lane=before, peer="https://a.example", due=NOW)
-    script = dict(STEPS)["0007_open"]
-    known = statements_for_postgres(script) if store.database.shares else statements(script)
-    (step,) = (statement for statement in known if statement.startswith("UPDATE job SET lane"))
-    for _ in range(2):  # doing it again changes nothing
-        store.database.run(step)
-        assert [job.lane for job in store.jobs.find()] == [after for _, after, _, _ in LANES]
