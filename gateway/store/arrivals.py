@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,11 @@ class ArrivalRow:
     outcome: str | None = None
 
 
+def key_of(arrival_id: str, actor: str) -> bytes:
+    """Return the 16 bytes by which an arrival is found: ids are deduplicated among one actor's own."""
+    return hashlib.sha256(f"{arrival_id} {actor}".encode("utf-8", "surrogatepass")).digest()[:16]
+
+
 class Arrivals:
     """Rows of ``arrival``."""
 
@@ -42,9 +48,9 @@ class Arrivals:
         """Keep an arrival; False when its actor sent this id already."""
         return bool(
             self._db.run(
-                "INSERT INTO arrival VALUES (:id, :actor, :origin, :inbox, :body, :headers, :verdict, :received, NULL, NULL)"
-                " ON CONFLICT (id, actor) DO NOTHING",
-                id=arrival.id, actor=arrival.actor, origin=arrival.origin, inbox=arrival.inbox, body=arrival.body,
+                "INSERT INTO arrival VALUES (:key, :id, :actor, :origin, :inbox, :body, :headers, :verdict, :received,"
+                " NULL, NULL) ON CONFLICT (key) DO NOTHING",
+                key=key_of(arrival.id, arrival.actor), id=arrival.id, actor=arrival.actor, origin=arrival.origin, inbox=arrival.inbox, body=arrival.body,
                 headers=dump(arrival.headers), verdict=dump(arrival.verdict), received=to_ms(arrival.received),
             )
         )  # fmt: skip
@@ -52,9 +58,10 @@ class Arrivals:
     def get(self, arrival_id: str, actor: str) -> ArrivalRow | None:
         """Return an arrival by activity id and actor: ids are deduplicated among one actor's own."""
         as_of = self._db.moment()
-        row = self._db.one("SELECT * FROM arrival WHERE id = :id AND actor = :actor", id=arrival_id, actor=actor)
+        row = self._db.one("SELECT * FROM arrival WHERE key = :key", key=key_of(arrival_id, actor))
         if row is None:
             return None
+        del row["key"]
         times: dict[str, Any] = {name: from_ms(row[name]) for name in ("received", "settled")}
         headers = [(name, value) for name, value in load(row["headers"])]
         if row["settled"] is None:
@@ -68,22 +75,18 @@ class Arrivals:
         return bool(self._open.get((arrival_id, actor), lambda: self._hold(arrival_id, actor)))
 
     def _hold(self, arrival_id: str, actor: str) -> bool | None:
-        row = self._db.one(
-            "SELECT settled FROM arrival WHERE id = :id AND actor = :actor FOR UPDATE", id=arrival_id, actor=actor
-        )
+        row = self._db.one("SELECT settled FROM arrival WHERE key = :key FOR UPDATE", key=key_of(arrival_id, actor))
         return True if row is not None and row["settled"] is None else None
 
     def settle(self, arrival_id: str, actor: str, outcome: str, now: datetime) -> None:
         """Note what an arrival did."""
         self._open.drop((arrival_id, actor))
-        row = {"id": arrival_id, "actor": actor, "outcome": outcome, "now": to_ms(now)}
+        row = {"key": key_of(arrival_id, actor), "outcome": outcome, "now": to_ms(now)}
         with self._db.transaction():
             self._db.later(self._settle_all, row, "arrival")
 
     def _settle_all(self, rows: list[dict[str, Any]]) -> None:
-        self._db.run_many(
-            "UPDATE arrival SET settled = :now, outcome = :outcome WHERE id = :id AND actor = :actor", rows
-        )
+        self._db.run_many("UPDATE arrival SET settled = :now, outcome = :outcome WHERE key = :key", rows)
 
     def prune(self, *, bytes_before: datetime, ids_before: datetime) -> int:
         """Remove the bytes of settled arrivals older than their retention, and ids older still."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import hashlib
 import os
 import re
 import threading
@@ -243,6 +244,7 @@ class Sqlite(Database):
 def connect(path: Path) -> Any:
     """Return a connection as all of ours are: WAL, every commit synced."""
     connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+    connection.create_function("sha256", 1, lambda data: hashlib.sha256(data).digest(), deterministic=True)
     for pragma in (
         f"page_size={PAGE_SIZE}",
         "journal_mode=WAL",

@@ -24,6 +24,7 @@ from world import world as make_world
 
 from gateway.cli.serve import collect_less_often
 from gateway.observe import logs
+from gateway.store.arrivals import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,13 +86,15 @@ def fill(store: Store, count: int) -> None:
     """Put so many arrivals and actors of long ago into a database: without bytes, as retention leaves them."""
     for first in range(0, count, 10_000):
         rows = [
-            {"id": f"https://o{n % 30_000}.example/a/{n}", "actor": f"https://o{n % 30_000}.example/users/{n}",
-             "origin": f"https://o{n % 30_000}.example", "nothing": b"", "now": n}
-            for n in range(first, min(first + 10_000, count))
+            {"key": key_of(f"{origin}/a/{number}", ""), "id": f"{origin}/a/{number}", "origin": origin,
+             "actor": f"{origin}/users/{number}", "nothing": b"", "now": number}
+            for number in range(first, min(first + 10_000, count))
+            for origin in (f"https://o{number % 30_000}.example",)
         ]  # fmt: skip
         with store.transaction():
             store.database.run_many(
-                "INSERT INTO arrival VALUES (:id, :actor, :origin, '/inbox', :nothing, '[]', '{}', :now, :now, '')",
+                "INSERT INTO arrival VALUES (:key, :id, :actor, :origin, '/inbox', :nothing, '[]', '{}', :now, :now,"
+                " '')",
                 rows,
             )
             store.database.run_many(

@@ -18,7 +18,16 @@ ALICE = "https://gw.example/users/alice"
 BOB = "https://peer.example/users/bob"
 PEER = origin_of("https://peer.example")
 # The migrations that ran, by name: written out, because no name may ever change.
-APPLIED = ["0001_first", "0002_clients", "0003_bounds", "0004_turns", "0005_seals", "0006_fewer_indexes", "0007_open"]
+APPLIED = [
+    "0001_first",
+    "0002_clients",
+    "0003_bounds",
+    "0004_turns",
+    "0005_seals",
+    "0006_fewer_indexes",
+    "0007_open",
+    "0008_hashed_arrivals",
+]
 
 
 def later(**delta: float) -> datetime:

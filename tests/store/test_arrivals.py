@@ -10,6 +10,7 @@ import pytest
 from store.rows import BOB, NOW, arrival, later
 
 from gateway.store import arrivals as module
+from gateway.store.schema import STEPS, statements, statements_for_postgres
 from gateway.store.store import Store
 
 if TYPE_CHECKING:
@@ -88,3 +89,16 @@ async def test_an_id_that_was_forgotten_can_be_settled_again(store: Store) -> No
     store.arrivals.prune(bytes_before=later(days=1), ids_before=later(days=1))
     await kept(store)
     assert held(store)
+
+
+async def test_an_upgrade_finds_arrivals_by_the_same_key(store: Store) -> None:
+    """Arrivals of an older database are given the key by which they are looked for, whatever their ids are."""
+    for name in ("1", "\u00e9\u4e2d\U0001f600", "%25", "it's"):
+        store.arrivals.keep(arrival(id=f"https://peer.example/{name}"))
+    keys = "SELECT key, id FROM arrival ORDER BY id"
+    before = [(bytes(row["key"]), row["id"]) for row in store.database.rows(keys)]
+    script = dict(STEPS)["0008_hashed_arrivals"]
+    for statement in statements_for_postgres(script) if store.database.shares else statements(script):
+        store.database.run(statement)
+    assert [(bytes(row["key"]), row["id"]) for row in store.database.rows(keys)] == before
+    assert len(before) == 4
