@@ -251,11 +251,12 @@ class Jobs:
             )  # fmt: skip
         # Most stood alone: then there is nothing to queue, and nobody whose turn comes again.
         lanes = self.lanes_held({row["lane"] for row in places})
-        self._db.run_many(
-            "UPDATE job SET state = 'queued' WHERE id = (SELECT min(id) FROM job WHERE lane = :lane"
-            " AND finished IS NULL) AND state = 'waiting'",
-            [{"lane": lane} for lane in lanes],
-        )
+        if lanes:
+            self._db.run(
+                "UPDATE job SET state = 'queued' WHERE state = 'waiting' AND id IN (SELECT (SELECT min(id) FROM job"
+                " WHERE lane = value.value AND finished IS NULL) FROM json_each(:lanes) AS value)",
+                lanes=dump(lanes),
+            )
         peers = self._peers_held({row["peer"] for row in places})
         turns = {(row["pool"], row["peer"]) for row in places if row["peer"] in peers}
         self._turns.settle_all(turns, now)

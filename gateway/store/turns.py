@@ -155,20 +155,19 @@ class Turns:
 
         Each of ``peers`` is a pool and a peer, and stands for the turns that share the peer's hands with that pool.
         """
-        sharing = sorted({(*shared(pool), peer) for pool, peer in peers})
-        self._change({pool for first, last, _ in sharing for pool in range(first, last + 1)})
-        rows = [
-            {"first": first, "last": last, "peer": peer, "least": least, "served": self._next_served()}
-            for first, last, peer in sharing
-        ]
-        self._db.run_many(
-            "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
-            " WHEN min(due) < :least AND turn.opens < :least THEN :least"
-            " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
-            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL)"
-            " WHERE pool BETWEEN :first AND :last AND peer = :peer",
-            rows,
-        )
+        sharing: dict[tuple[int, int], set[str]] = {}
+        for pool, peer in peers:
+            sharing.setdefault(shared(pool), set()).add(peer)
+        for (first, last), names in sorted(sharing.items()):
+            self._change(range(first, last + 1))
+            self._db.run(
+                "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
+                " WHEN min(due) < :least AND turn.opens < :least THEN :least"
+                " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
+                " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL)"
+                " WHERE pool IN (:first, :last) AND peer IN (SELECT value.value FROM json_each(:peers) AS value)",
+                first=first, last=last, least=least, served=self._next_served(), peers=dump(sorted(names)),
+            )  # fmt: skip
 
     def passed(self, pool: int, peers: Mapping[str, int], now: datetime) -> None:
         """Let the next turns of peers that just had theirs come after all who waited until ``now``.
@@ -177,23 +176,20 @@ class Turns:
         """
         first, last = shared(pool)
         self._change(range(first, last + 1))
-        rows = [
-            {
-                "pool": pool, "peer": peer, "first": first, "last": last, "share": share, "least": to_ms(now),
-                "served": self._next_served(),
-            }
-            for peer, share in peers.items()
-        ]  # fmt: skip
-        self._db.run_many(
-            "UPDATE turn SET served = CASE WHEN pool = :pool THEN :served ELSE served END, next = CASE WHEN :share <="
-            " (SELECT count(*) FROM job WHERE pool IN (:first, :last) AND peer = turn.peer"
-            " AND state = 'leased' AND finished IS NULL) THEN NULL WHEN pool <> :pool THEN next"
-            " ELSE (SELECT CASE WHEN min(due) < :least AND turn.opens < :least THEN :least"
-            " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
-            " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL) END"
-            " WHERE pool BETWEEN :first AND :last AND peer = :peer",
-            rows,
-        )
+        served, alike = self._next_served(), dict[int, list[str]]()
+        for peer, share in peers.items():
+            alike.setdefault(share, []).append(peer)
+        for share, names in sorted(alike.items()):
+            self._db.run(
+                "UPDATE turn SET served = CASE WHEN pool = :pool THEN :served ELSE served END, next = CASE WHEN :share <="
+                " (SELECT count(*) FROM job WHERE pool IN (:first, :last) AND peer = turn.peer"
+                " AND state = 'leased' AND finished IS NULL) THEN NULL WHEN pool <> :pool THEN next"
+                " ELSE (SELECT CASE WHEN min(due) < :least AND turn.opens < :least THEN :least"
+                " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
+                " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL) END"
+                " WHERE pool IN (:first, :last) AND peer IN (SELECT value.value FROM json_each(:peers) AS value)",
+                pool=pool, served=served, share=share, first=first, last=last, least=to_ms(now), peers=dump(names),
+            )  # fmt: skip
 
     def _next_served(self) -> int:
         self._served += 1

@@ -43,7 +43,7 @@ def test_whether_anybody_is_there(store: Store, where: Path | str) -> None:
     with closing(Store(where)) as other:
         other.presence.enter("other")
         assert store.presence.is_anybody_there()
-    assert not store.presence.is_anybody_there()
+    eventually(lambda: not store.presence.is_anybody_there(), "the server has noticed")
 
 
 def test_two_cannot_live_under_one_name(tmp_path: Path) -> None:
