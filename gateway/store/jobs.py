@@ -77,7 +77,7 @@ class Jobs:
         self._turns = Turns(database)
         self._claims = Claims(database, self._turns)
         self._freed = NEVER, NEVER  # from when until when no lease runs out
-        self._in_hand: dict[int, type_row] = {}  # the pool, peer and lane of what this process claimed
+        self._in_hand: dict[int, type_row] = {}  # what this process claimed
 
     def add(
         self, kind: str, payload: dict[str, Any], *, lane: str, peer: str, due: datetime, pool: int = PEOPLE,
@@ -174,7 +174,7 @@ class Jobs:
                     if not turns:
                         break
                     found, passed = self._claims.take(owner, now, pool, share, turns, limit - len(taken))
-                    self._in_hand |= {row["id"]: {key: row[key] for key in ("pool", "peer", "lane")} for row in found}
+                    self._in_hand |= {row["id"]: row for row in found}
                     taken += [_job(row) for row in found]
                     if not passed:
                         break  # others are at it
