@@ -145,6 +145,8 @@ class Worker:
                 self._survives("renew", self._renew)
             if loop.time() - looked > LOOK_SECONDS:
                 looked = loop.time()
+                if self._is_outdated():
+                    return
                 self._survives("free", self._free)
             begun = 0
             for hands in self._hands:
@@ -162,8 +164,8 @@ class Worker:
                 await asyncio.sleep(0)
 
     async def _begin(self, hands: _Hands, jobs: list[Job]) -> None:
-        """Begin with some jobs, a few in each turn of the loop; who is behind gives way to nobody."""
-        is_behind = bool(jobs) and self._clock.now() - jobs[0].due > BEHIND
+        """Begin with some jobs, a few in each turn of the loop; arrivals that are behind give way to no others."""
+        is_behind = ARRIVALS in hands.pools and bool(jobs) and self._clock.now() - jobs[0].due > BEHIND
         for number, job in enumerate(jobs):
             task = asyncio.create_task(self._one(job))
             hands.running[task] = job.id
@@ -176,6 +178,16 @@ class Worker:
                     left = [job.id for job in jobs[number + 1 :]]
                     self._survives("stop", functools.partial(self._store.jobs.not_begun, left))
                     raise
+
+    def _is_outdated(self) -> bool:
+        """Tell, also in the log, whether a newer version has changed the database: then there is nothing we can do."""
+        try:
+            is_outdated = self._store.database.is_outgrown()
+        except StoreError:
+            return False  # as long as it does not answer nobody knows
+        if is_outdated:
+            log().error(FAULT, where="version", problem="a newer version has changed the database: start that version")
+        return is_outdated
 
     def _renew(self) -> None:
         """Keep what is in hand: some of it waits for others longer than a lease."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.errors import StoreError
+from gateway.store.schema import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -220,6 +221,10 @@ class Database(ABC):
     @abstractmethod
     def applied(self) -> list[str]:
         """Return the names of the migrations that ran, in order."""
+
+    def is_outgrown(self) -> bool:
+        """Tell whether a newer version has changed the database: what it did to the tables is not known here."""
+        return not {name for name, _ in STEPS}.issuperset(self.applied())
 
     @abstractmethod
     def damage(self, *, thorough: bool = False) -> list[str]:

@@ -94,6 +94,7 @@ class Postgres(Database):
     def _migrate(self) -> None:
         """Take each step that is missing in a transaction of its own, one process after another."""
         connection = self._connection
+        connection.execute("SET lock_timeout = 0; SET statement_timeout = 0")  # a large database takes its time
         connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATING,))
         try:
             connection.execute(
@@ -104,12 +105,12 @@ class Postgres(Database):
             for name, script in STEPS:
                 if name not in applied:
                     with connection.transaction():
-                        connection.execute("SET LOCAL statement_timeout = 0")
                         for statement in statements_for_postgres(script):
                             connection.execute(statement.encode())
                         connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", (name,))
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_MIGRATING,))
+            connection.execute("RESET lock_timeout; RESET statement_timeout")
 
     def _begin(self, *, alone: bool, lasting: bool) -> None:
         begin = _BEGIN_ALONE if alone else "BEGIN"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.store.database import type_row
 
 BUSY_MS = 5_000
+MIGRATION_MS = 600_000  # while another process brings a large database up to date
 PAGE_SIZE = 8192
 SAFE_VERSION = (3, 51, 3)
 CHECKPOINT_PAGES = 1_000  # in the WAL; then what it holds goes into the file, once few pages are written in a look
@@ -79,10 +80,12 @@ class Sqlite(Database):
         if "_sqlite_migrations" in database.table_names():
             applied = {row[0] for row in self._connection.execute("SELECT name FROM _sqlite_migrations")}
             check_known(applied, {name for name, _ in STEPS})
+        self._connection.execute(f"PRAGMA busy_timeout={MIGRATION_MS}")
         self._connection.execute("BEGIN IMMEDIATE")
         MIGRATIONS.ensure_migrations_table(database)  # with its index, or not at all
         self._connection.execute("COMMIT")
         MIGRATIONS.apply(database)
+        self._connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -101,7 +104,8 @@ class Sqlite(Database):
         self._check_place()
         if self._checkpoints is not None and self._checkpoints.is_long:
             self._checkpoints.is_long = False
-            self._named(self._connection.execute, "PRAGMA wal_checkpoint(PASSIVE)", {})
+            with contextlib.suppress(sqlite3.Error):  # what is wrong will show when something is written
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if self._writer is not None:
             self._writer.take()
         try:

@@ -153,20 +153,22 @@ class Turns:
     def settle_all(self, peers: Iterable[tuple[int, str]], least: int) -> None:
         """Let turns come when the first of what is queued is due, and after all who waited until ``least`` (ms; 0: nobody).
 
-        Each of ``peers`` is a pool and a peer, and stands for the turns that share the peer's hands with that pool.
+        Each of ``peers`` is a pool and a peer. The turns of other pools that share the peer's hands come, too, and keep
+        their place: an answer to somebody is not put behind others each time that something to all has ended.
         """
-        sharing: dict[tuple[int, int], set[str]] = {}
+        ended: dict[int, set[str]] = {}
         for pool, peer in peers:
-            sharing.setdefault(shared(pool), set()).add(peer)
-        for (first, last), names in sorted(sharing.items()):
+            ended.setdefault(pool, set()).add(peer)
+        for pool, names in sorted(ended.items()):
+            first, last = shared(pool)
             self._change(range(first, last + 1))
             self._db.run(
-                "UPDATE turn SET served = CASE WHEN :least > 0 THEN :served ELSE served END, next = (SELECT CASE"
-                " WHEN min(due) < :least AND turn.opens < :least THEN :least"
+                "UPDATE turn SET served = CASE WHEN :least > 0 AND pool = :pool THEN :served ELSE served END,"
+                " next = (SELECT CASE WHEN turn.pool = :pool AND min(due) < :least AND turn.opens < :least THEN :least"
                 " WHEN min(due) < turn.opens THEN turn.opens ELSE min(due) END FROM job"
                 " WHERE pool = turn.pool AND peer = turn.peer AND state = 'queued' AND finished IS NULL)"
                 " WHERE pool IN (:first, :last) AND peer IN (SELECT value.value FROM json_each(:peers) AS value)",
-                first=first, last=last, least=least, served=self._next_served(), peers=dump(sorted(names)),
+                pool=pool, first=first, last=last, least=least, served=self._next_served(), peers=dump(sorted(names)),
             )  # fmt: skip
 
     def passed(self, pool: int, peers: Mapping[str, int], now: datetime) -> None:

@@ -13,7 +13,7 @@ from gateway.jobs import worker as module
 from gateway.jobs.retry import MAX_ATTEMPTS
 from gateway.jobs.worker import POISON, SENDING, Worker
 from gateway.store.claims import LEASE
-from gateway.store.jobs import BULK, Job
+from gateway.store.jobs import ARRIVALS, BULK, PEOPLE, Job
 from gateway.store.store import FILE, Store
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Bench:
         self.store.jobs.finish(job.id, self.clock.now())
         self.done.append(name)
 
-    def add(self, name: str, lane: str = "", kind: str = "do") -> None:
-        self.store.jobs.add(kind, {"name": name}, lane=lane or name, peer="", due=self.clock.now())
+    def add(self, name: str, lane: str = "", kind: str = "do", pool: int = PEOPLE) -> None:
+        self.store.jobs.add(kind, {"name": name}, lane=lane or name, peer="", due=self.clock.now(), pool=pool)
 
     def hold(self, name: str) -> asyncio.Event:
         self.gates[name] = asyncio.Event()
@@ -282,11 +282,13 @@ async def test_what_was_not_begun_was_no_try(bench: Bench) -> None:
     assert [job.state for job in bench.jobs().values()] == ["queued"] * most
 
 
-@pytest.mark.parametrize(("late", "gives_way"), [(0.4, True), (0.6, False)])
-async def test_who_is_behind_gives_way_to_nobody(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, late: float, *, gives_way: bool
+@pytest.mark.parametrize(
+    ("pool", "late", "gives_way"), [(ARRIVALS, 0.4, True), (ARRIVALS, 0.6, False), (PEOPLE, 0.6, True)]
+)
+async def test_arrivals_that_are_behind_give_way_to_no_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, pool: int, late: float, *, gives_way: bool
 ) -> None:
-    """What is urgent comes before jobs that are due, but for those that have been due for more than half a second."""
+    """What is urgent comes before jobs that are due, but for arrivals that have been so for half a second."""
     given: list[bool] = []
     give_way = bench.store.together.give_way
 
@@ -295,14 +297,30 @@ async def test_who_is_behind_gives_way_to_nobody(
         await give_way()
 
     monkeypatch.setattr(bench.store.together, "give_way", noted)
-    names = [f"{number}" for number in range(bench.worker._hands[1].begin)]
+    names = [f"{number}" for number in range(bench.worker._hands[pool].begin)]
     for name in names:
-        bench.add(name)
+        bench.add(name, pool=pool)
     bench.clock.forward(seconds=late)
     bench.worker.start()
     await bench.until(*names)
     await bench.worker.stop()
     assert bool(given) is gives_way
+
+
+async def test_who_is_outdated_works_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process whose database a newer version has changed claims nothing any more, and says that it is not ready."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    bench.worker.start()
+    bench.store.database.run(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('gateway', '9999_later', '')"
+    )
+    async with asyncio.timeout(5):
+        while bench.worker.alive:
+            bench.bell.set()
+            await asyncio.sleep(0)
+    bench.add("a")
+    assert bench.done == []
+    await bench.worker.stop()
 
 
 async def test_a_claim_that_fails_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

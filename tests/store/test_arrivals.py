@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from store.rows import BOB, NOW, arrival, later
 
+from gateway.errors import StoreError
 from gateway.store import arrivals as module
 from gateway.store.schema import STEPS, statements, statements_for_postgres
 from gateway.store.store import Store
@@ -98,7 +99,25 @@ async def test_an_upgrade_finds_arrivals_by_the_same_key(store: Store) -> None:
     keys = "SELECT key, id FROM arrival ORDER BY id"
     before = [(bytes(row["key"]), row["id"]) for row in store.database.rows(keys)]
     script = dict(STEPS)["0008_hashed_arrivals"]
-    for statement in statements_for_postgres(script) if store.database.shares else statements(script):
-        store.database.run(statement)
+    with store.transaction():
+        for statement in statements_for_postgres(script) if store.database.shares else statements(script):
+            store.database.run(statement)
     assert [(bytes(row["key"]), row["id"]) for row in store.database.rows(keys)] == before
     assert len(before) == 4
+
+
+def test_who_writes_while_arrivals_are_moved_waits(where: Path | str) -> None:
+    """On PostgreSQL nothing is written to a table between the moment it is copied and the moment it is replaced."""
+    if not isinstance(where, str):
+        pytest.skip("SQLite has one writer")
+    steps = statements_for_postgres(dict(STEPS)["0008_hashed_arrivals"])
+    moving, writing = Store(where), Store(f"{where}?options=-c%20lock_timeout%3D50ms")
+    with suppress(ZeroDivisionError), moving.transaction():
+        for statement in steps[:-2]:
+            moving.database.run(statement)
+        with pytest.raises(StoreError):
+            writing.arrivals.keep(arrival())
+        raise ZeroDivisionError
+    assert writing.arrivals.keep(arrival())
+    moving.close()
+    writing.close()

@@ -67,6 +67,25 @@ def test_what_is_for_nobody_waits_for_nobody(store: Store) -> None:
     assert len(store.jobs.claim("me", NOW, 100, 4)) == ROUNDS + 2
 
 
+def test_an_answer_keeps_its_place_while_posts_go_to_its_peer(store: Store) -> None:
+    """An answer to somebody gets the first hand that is free, however often something to all ends for the same peer."""
+    for number in range(20):
+        add(store, f"other {number}", 40)
+    add(store, "popular", 60, BULK)
+    bulk = store.jobs.claim("me", NOW, 4, 4, (BULK,))
+    add(store, "popular", 1)
+    for number in range(60):
+        now = NOW + timedelta(milliseconds=number + 1)
+        store.jobs.finish(bulk.pop(0).id, now)
+        people = store.jobs.claim("me", now, 10, 4, (PEOPLE,))
+        if "popular" in peers_of(people):
+            break
+        for job in people:
+            store.jobs.finish(job.id, now)
+        bulk += store.jobs.claim("me", now, 1, 4, (BULK,))
+    assert number < 5
+
+
 def test_what_is_known_to_be_idle_is_not_asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it was nobody's turn and nothing has happened since a claim asks nothing, until something is due."""
     store.jobs.add("deliver", {}, lane="later", peer="a", due=NOW + timedelta(hours=1))
