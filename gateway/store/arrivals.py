@@ -50,7 +50,8 @@ class Arrivals:
             self._db.run(
                 "INSERT INTO arrival VALUES (:key, :id, :actor, :origin, :inbox, :body, :headers, :verdict, :received,"
                 " NULL, NULL) ON CONFLICT (key) DO NOTHING",
-                key=key_of(arrival.id, arrival.actor), id=arrival.id, actor=arrival.actor, origin=arrival.origin, inbox=arrival.inbox, body=arrival.body,
+                key=key_of(arrival.id, arrival.actor), id=arrival.id, actor=arrival.actor, origin=arrival.origin,
+                inbox=arrival.inbox, body=arrival.body,
                 headers=dump(arrival.headers), verdict=dump(arrival.verdict), received=to_ms(arrival.received),
             )
         )  # fmt: skip

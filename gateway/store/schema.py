@@ -237,7 +237,7 @@ CREATE INDEX job_lane ON job (lane, id) WHERE finished IS NULL;
 CREATE INDEX job_open ON job (pool, peer, state, due, id) WHERE finished IS NULL;
 """
 
-# The key is a hash of both ids (neither holds a blank): their own index was a third of what is kept of an arrival for a year.
+# The key is a hash of both ids (neither holds a blank): their index was a third of what is kept of an arrival for a year.
 _HASHED_ARRIVALS = """
 CREATE TABLE hashed_arrival (
   key BLOB NOT NULL UNIQUE, id TEXT NOT NULL, actor TEXT NOT NULL, origin TEXT NOT NULL, inbox TEXT NOT NULL,

@@ -39,9 +39,8 @@ class Turns:
         # Grows with every turn: of those due at the same time, who waited longest is first.
         self._served = time.time_ns()
         self._changes = dict.fromkeys(POOLS, 0)  # that this connection made
-        self._idle: dict[
-            int, tuple[tuple[int, ...], int]
-        ] = {}  # pool -> when nobody's turn was, until when (ms) it is none
+        # pool -> the state in which it was nobody's turn, and until when (ms) it will be nobody's.
+        self._idle: dict[int, tuple[tuple[int, ...], int]] = {}
 
     def hold(self, pool: int, peer: str) -> None:
         """Let no other process change what waits for a peer until the transaction ends: its lanes and turns go together."""

@@ -83,7 +83,7 @@ def main() -> None:
     directory, synchronous, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     store = Store(directory / FILE)
     if synchronous != "as it is":
-        Sqlite._sync = lambda *_, **__: None  # type: ignore[method-assign]  # it stays so
+        Sqlite._sync = lambda *_, **__: None  # type: ignore[method-assign]  # or the first claim would set it back
         store.database.run(f"PRAGMA synchronous={synchronous}")
     store.database.rows(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
     acknowledged = os.open(directory / ACKNOWLEDGED, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
